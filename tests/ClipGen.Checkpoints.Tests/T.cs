@@ -1,0 +1,2 @@
+namespace ClipGen.Checkpoints.Tests;
+public class T { [Fact] public void A() => Assert.True(true); }

@@ -1,0 +1,2 @@
+namespace ClipGen.Data.Tests;
+public class T { [Fact] public void A() => Assert.True(true); }
