@@ -1,0 +1,32 @@
+namespace ClipGen.Kernels;
+
+/// <summary>
+/// The SIMD backend: what runs where there is no GPU. Its parts lie in the ops' folders (<c>&lt;Op&gt;.Cpu.cs</c>);
+/// each validates, splits the work over <see cref="Workers"/> and calls pure kernels for the chosen <see cref="Simd"/> level.
+/// </summary>
+public sealed partial class CpuBackend : HostBackend
+{
+    /// <summary>A backend with its own worker threads.</summary>
+    /// <param name="threads">Threads to compute with, the caller's included; 0 for all processors.</param>
+    /// <param name="simd">Instruction set to use; null for the best there is, or what <c>CLIPGEN_SIMD</c> forces.</param>
+    /// <exception cref="PlatformNotSupportedException">The processor lacks the level that was asked for.</exception>
+    public CpuBackend(int threads = 0, SimdLevel? simd = null)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(threads);
+        Simd = simd ?? SimdLevels.Default;
+        SimdLevels.Require(Simd);
+        Workers = new WorkerPool(threads == 0 ? Environment.ProcessorCount : threads);
+    }
+
+    /// <inheritdoc/>
+    public override string Name => "cpu";
+
+    /// <summary>The instruction set its kernels use.</summary>
+    public SimdLevel Simd { get; }
+
+    /// <summary>The threads its kernels run on.</summary>
+    public WorkerPool Workers { get; }
+
+    /// <inheritdoc/>
+    protected override void DisposeWorkers() => Workers.Dispose();
+}

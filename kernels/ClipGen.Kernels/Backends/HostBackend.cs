@@ -1,0 +1,159 @@
+using System.Runtime.InteropServices;
+
+namespace ClipGen.Kernels;
+
+/// <summary>Memory shared by the backends that compute in the host's own memory: aligned blocks, reused through a pool by exact size class.</summary>
+public abstract unsafe class HostBackend : IDeviceAllocator
+{
+    private const int Alignment = 64;
+    private readonly Lock gate = new();
+    private readonly Dictionary<long, Stack<nint>> free = [];
+    private long live, peak, blocks, pooled;
+    private bool disposed;
+
+    /// <summary>Name for messages and results.</summary>
+    public abstract string Name { get; }
+
+    /// <inheritdoc/>
+    public MemoryCounters Memory
+    {
+        get
+        {
+            lock (gate) return new MemoryCounters(live, peak, blocks);
+        }
+    }
+
+    /// <summary>Bytes that the pool keeps for reuse; at most a quarter of a GiB, larger blocks go straight back to the system.</summary>
+    public const long PoolLimit = 256L << 20;
+
+    /// <inheritdoc/>
+    public DeviceMemory Allocate(long byteLength)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(byteLength);
+        var size = SizeClass(byteLength);
+        lock (gate)
+        {
+            ObjectDisposedException.ThrowIf(disposed, this);
+            nint pointer = 0;
+            if (free.TryGetValue(size, out var stack) && stack.Count > 0)
+            {
+                pointer = stack.Pop();
+                pooled -= size;
+            }
+            else
+            {
+                try
+                {
+                    pointer = (nint)NativeMemory.AlignedAlloc((nuint)size, Alignment);
+                }
+                catch (OutOfMemoryException)
+                {
+                    throw new DeviceMemoryException($"out of memory: {byteLength:N0} bytes asked for, {live:N0} bytes in {blocks} blocks are live (peak {peak:N0}); use a smaller batch");
+                }
+            }
+            live += size;
+            blocks++;
+            peak = Math.Max(peak, live);
+            return new HostMemory(this, pointer, size, byteLength);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Upload<T>(ReadOnlySpan<T> source, View<T> destination) where T : unmanaged => source.CopyTo(Span(destination));
+
+    /// <inheritdoc/>
+    public void Download<T>(View<T> source, Span<T> destination) where T : unmanaged => Span(source).CopyTo(destination);
+
+    /// <inheritdoc/>
+    public void ResetPeak()
+    {
+        lock (gate) peak = live;
+    }
+
+    /// <inheritdoc/>
+    public void Trim()
+    {
+        lock (gate) FreePool();
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        lock (gate)
+        {
+            if (disposed) return;
+            disposed = true;
+            FreePool();
+        }
+        DisposeWorkers();
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Ends what computes, after the memory is gone.</summary>
+    protected virtual void DisposeWorkers()
+    {
+    }
+
+    /// <summary>Address of a view's first element; null for an argument that was left out.</summary>
+    internal static T* Pointer<T>(View<T> view) where T : unmanaged
+    {
+        if (view.Memory is null) return null;
+        if (view.Memory is not HostMemory host)
+            throw new ArgumentException($"expected host memory, found {view.Memory.GetType().Name}: the tensor lives on another device");
+        return (T*)host.Pointer + view.Offset;
+    }
+
+    /// <summary>A view as a span; views longer than a span can be are refused.</summary>
+    internal static Span<T> Span<T>(View<T> view) where T : unmanaged => new(Pointer(view), checked((int)view.Length));
+
+    // Powers of two up to a megabyte, then whole megabytes: few classes, so that blocks of one layer serve the next.
+    private static long SizeClass(long bytes)
+    {
+        const long megabyte = 1 << 20;
+        if (bytes <= 256) return 256;
+        return bytes <= megabyte
+            ? (long)System.Numerics.BitOperations.RoundUpToPowerOf2((ulong)bytes)
+            : (bytes + megabyte - 1) / megabyte * megabyte;
+    }
+
+    private void Return(nint pointer, long size)
+    {
+        lock (gate)
+        {
+            live -= size;
+            blocks--;
+            if (!disposed && pooled + size <= PoolLimit)
+            {
+                if (!free.TryGetValue(size, out var stack)) free[size] = stack = new Stack<nint>();
+                stack.Push(pointer);
+                pooled += size;
+                return;
+            }
+        }
+        NativeMemory.AlignedFree((void*)pointer);
+    }
+
+    private void FreePool()
+    {
+        foreach (var stack in free.Values)
+            while (stack.TryPop(out var pointer))
+                NativeMemory.AlignedFree((void*)pointer);
+        free.Clear();
+        pooled = 0;
+    }
+
+    private sealed class HostMemory(HostBackend owner, nint pointer, long size, long byteLength) : DeviceMemory
+    {
+        private nint address = pointer;
+
+        public override long ByteLength => byteLength;
+
+        public nint Pointer => address != 0 ? address : throw new ObjectDisposedException(nameof(DeviceMemory), "this memory was freed; is a tensor used after its scope ended?");
+
+        public override void Dispose()
+        {
+            var freed = Interlocked.Exchange(ref address, 0);
+            if (freed != 0) owner.Return(freed, size);
+        }
+    }
+}

@@ -1,0 +1,48 @@
+namespace ClipGen.Kernels;
+
+/// <summary>
+/// Everything a device can compute: the sum of the ops' own small interfaces, and memory.
+/// Adding an op adds one line here; the compiler then names every backend and wrapper that lacks it.
+/// </summary>
+public interface IBackend : IDeviceAllocator,
+    IMatMul, IConv2d, IPooling, IResample,
+    ILayerNorm, IGroupNorm, IBatchNorm,
+    IAttention, ISoftmax, IL2Normalize, IReduce,
+    IElementwise, IEmbedding, ILayout,
+    IVectorQuantize, ISampling, IRandom
+{
+    /// <summary>Name for messages and results: <c>reference</c>, <c>cpu</c>.</summary>
+    string Name { get; }
+}
+
+/// <summary>Memory of a device, with counters that are always on.</summary>
+public interface IDeviceAllocator : IDisposable
+{
+    /// <summary>Uninitialised memory of at least <paramref name="byteLength"/> bytes, 64-byte aligned.</summary>
+    /// <exception cref="DeviceMemoryException">The device has no such amount left; the message says how much is live.</exception>
+    DeviceMemory Allocate(long byteLength);
+
+    /// <summary>Copies host data to the device.</summary>
+    void Upload<T>(ReadOnlySpan<T> source, View<T> destination) where T : unmanaged;
+
+    /// <summary>Copies device data to the host, after all work queued before it.</summary>
+    void Download<T>(View<T> source, Span<T> destination) where T : unmanaged;
+
+    /// <summary>Bytes handed out and not given back, and their maximum since the last reset.</summary>
+    MemoryCounters Memory { get; }
+
+    /// <summary>Starts a new peak at what is live now.</summary>
+    void ResetPeak();
+
+    /// <summary>Gives blocks that the pool keeps for reuse back to the system.</summary>
+    void Trim();
+}
+
+/// <summary>Device memory in use.</summary>
+/// <param name="LiveBytes">Bytes handed out now.</param>
+/// <param name="PeakBytes">Largest value of <paramref name="LiveBytes"/> since the last reset.</param>
+/// <param name="LiveBlocks">Blocks handed out now.</param>
+public readonly record struct MemoryCounters(long LiveBytes, long PeakBytes, long LiveBlocks);
+
+/// <summary>A device ran out of memory.</summary>
+public sealed class DeviceMemoryException(string message) : Exception(message);

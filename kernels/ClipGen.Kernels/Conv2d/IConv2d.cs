@@ -1,0 +1,65 @@
+namespace ClipGen.Kernels;
+
+/// <summary>Two-dimensional convolution (cross-correlation, as in PyTorch), channels last.</summary>
+public interface IConv2d
+{
+    /// <summary>
+    /// <c>y[b,oh,ow,o] = epilogue(Σ x[b, oh·s − top + i, ow·s − left + j, c] · w[o,i,j,c])</c>, zeros outside the picture.
+    /// The filter is packed by <see cref="IMatMul.PackRows"/> as a [OutChannels, KernelHeight·KernelWidth·InChannels] operand (OHWI order).
+    /// As for <see cref="IMatMul"/>, a picture's result does not depend on the batch or on threads.
+    /// </summary>
+    void Conv2d(View<float> input, in Conv2dShape shape, PackedMatrix filter, in Epilogue epilogue, View<float> output);
+}
+
+/// <summary>Sizes of a convolution.</summary>
+public readonly record struct Conv2dShape
+{
+    /// <summary>Pictures.</summary>
+    public required int Batch { get; init; }
+
+    /// <summary>Input height.</summary>
+    public required int Height { get; init; }
+
+    /// <summary>Input width.</summary>
+    public required int Width { get; init; }
+
+    /// <summary>Input channels.</summary>
+    public required int InChannels { get; init; }
+
+    /// <summary>Output channels.</summary>
+    public required int OutChannels { get; init; }
+
+    /// <summary>Filter height and width.</summary>
+    public required int Kernel { get; init; }
+
+    /// <summary>Step between outputs, 1 by default.</summary>
+    public int Stride { get; init; } = 1;
+
+    /// <summary>Zero rows above and zero columns to the left.</summary>
+    public int PadBefore { get; init; }
+
+    /// <summary>Zero rows below and zero columns to the right.</summary>
+    public int PadAfter { get; init; }
+
+    /// <summary>1, or 2 when the input is first enlarged by repeating every pixel (nearest x2) without that picture being stored. <see cref="Height"/> and <see cref="Width"/> are those before it.</summary>
+    public int Upsample { get; init; } = 1;
+
+    /// <summary>All sizes from their initialisers.</summary>
+    public Conv2dShape()
+    {
+    }
+
+    /// <summary>Output height.</summary>
+    public int OutHeight => (Height * Upsample + PadBefore + PadAfter - Kernel) / Stride + 1;
+
+    /// <summary>Output width.</summary>
+    public int OutWidth => (Width * Upsample + PadBefore + PadAfter - Kernel) / Stride + 1;
+
+    /// <summary>Length of one filter: Kernel² · InChannels.</summary>
+    public int K => Kernel * Kernel * InChannels;
+
+    /// <summary>Least work of the direct form.</summary>
+    public OpWork Work => new("Conv2d",
+        2.0 * Batch * OutHeight * OutWidth * OutChannels * K,
+        4.0 * ((double)Batch * Height * Width * InChannels + (double)OutChannels * K + (double)Batch * OutHeight * OutWidth * OutChannels));
+}

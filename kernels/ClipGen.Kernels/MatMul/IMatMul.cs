@@ -1,0 +1,40 @@
+namespace ClipGen.Kernels;
+
+/// <summary>Matrix products: <c>Y[M,N] = epilogue(A[M,K] · Bᵀ)</c> with B stored as PyTorch stores a linear layer's weight, [N,K].</summary>
+/// <remarks>
+/// The arithmetic of one output element depends on its row of A, its row of B and K alone: never on M, on the batch it is in
+/// or on the number of threads. So a sequence gives the same bits alone and in a batch of 64.
+/// </remarks>
+public interface IMatMul
+{
+    /// <summary>Memory for a [N,K] operand in this backend's own layout (weights are packed once, when they are loaded, and held only so).</summary>
+    PackedMatrix AllocatePacked(int n, int k);
+
+    /// <summary>Packs <paramref name="rowCount"/> rows of K floats each from host memory, as rows <paramref name="firstRow"/>… of the operand. Rows may come in any order and from several threads.</summary>
+    void PackRows(ReadOnlySpan<float> rows, int firstRow, int rowCount, PackedMatrix destination);
+
+    /// <summary>Product with a packed operand. <paramref name="a"/> holds M rows of K, <paramref name="output"/> M rows of N. The output may not overlap <paramref name="a"/>.</summary>
+    void MatMul(View<float> a, int m, PackedMatrix b, in Epilogue epilogue, View<float> output);
+
+    /// <summary>Product with an operand that is not packed: <paramref name="b"/> holds N rows of K.</summary>
+    void MatMul(View<float> a, View<float> b, int m, int n, int k, in Epilogue epilogue, View<float> output);
+}
+
+/// <summary>A [N,K] operand in the layout that the backend which made it prefers.</summary>
+/// <param name="n">Rows: output features.</param>
+/// <param name="k">Columns: input features.</param>
+/// <param name="memory">The packed data.</param>
+public sealed class PackedMatrix(int n, int k, DeviceMemory memory) : IDisposable
+{
+    /// <summary>Rows: output features.</summary>
+    public int N { get; } = n;
+
+    /// <summary>Columns: input features.</summary>
+    public int K { get; } = k;
+
+    /// <summary>The packed data, in a layout only its backend knows.</summary>
+    public DeviceMemory Memory { get; } = memory;
+
+    /// <inheritdoc/>
+    public void Dispose() => Memory.Dispose();
+}

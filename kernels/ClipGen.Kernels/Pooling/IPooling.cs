@@ -1,0 +1,8 @@
+namespace ClipGen.Kernels;
+
+/// <summary>Pooling, channels last.</summary>
+public interface IPooling
+{
+    /// <summary>Maximum of each 2x2 block, step 2: [B,H,W,C] -> [B,⌊H/2⌋,⌊W/2⌋,C]. NaN in a block gives NaN.</summary>
+    void MaxPool2x2(View<float> input, int batch, int height, int width, int channels, View<float> output);
+}
