@@ -1,0 +1,47 @@
+using ClipGen.Kernels;
+
+namespace ClipGen.Tensors;
+
+/// <summary>Where tensors live and ops run: a backend and its memory. Dispose it last.</summary>
+public sealed class Device(IBackend backend) : IDisposable
+{
+    /// <summary>The ops.</summary>
+    public IBackend Backend { get; } = backend;
+
+    /// <summary>Name for messages: <c>cpu</c>.</summary>
+    public string Name => Backend.Name;
+
+    /// <summary>Live and peak bytes.</summary>
+    public MemoryCounters Memory => Backend.Memory;
+
+    /// <summary>The SIMD backend on <paramref name="threads"/> threads (0: one per processor).</summary>
+    public static Device Cpu(int threads = 0) => new((IBackend)(object)new CpuBackend(threads));
+
+    /// <summary>A tensor with undefined contents.</summary>
+    public Tensor Empty(Shape shape, DType type = DType.Float32) => new(this, shape, type);
+
+    /// <summary>A tensor of zeros.</summary>
+    public Tensor Zeros(Shape shape)
+    {
+        var tensor = Empty(shape);
+        Backend.Fill(0, tensor.Floats);
+        return tensor;
+    }
+
+    /// <summary>A tensor with a copy of host data.</summary>
+    /// <exception cref="ArgumentException">The data has another number of elements than the shape.</exception>
+    public Tensor From<T>(ReadOnlySpan<T> values, Shape shape) where T : unmanaged
+    {
+        if (values.Length != shape.Count)
+            throw new ArgumentException($"{values.Length} values given for shape {shape}, which has {shape.Count}");
+        var tensor = Empty(shape, DTypes.Of<T>());
+        Backend.Upload(values, tensor.View<T>());
+        return tensor;
+    }
+
+    /// <summary>A tensor with a copy of host data.</summary>
+    public Tensor From<T>(T[] values, Shape shape) where T : unmanaged => From((ReadOnlySpan<T>)values, shape);
+
+    /// <inheritdoc/>
+    public void Dispose() => Backend.Dispose();
+}

@@ -1,0 +1,14 @@
+namespace ClipGen.Tensors.Nn;
+
+/// <summary>Named weights that can be read piece by piece: a checkpoint, or a rule that computes them.</summary>
+public interface IWeightSource
+{
+    /// <summary>What to call it in messages: the file's name.</summary>
+    string Name { get; }
+
+    /// <summary>Shape of a tensor in PyTorch's layout, or null when there is none of that name.</summary>
+    long[]? ShapeOf(string name);
+
+    /// <summary>Reads row-major elements <paramref name="first"/>… as floats. May be called from several threads.</summary>
+    void ReadFloats(string name, long first, Span<float> destination);
+}

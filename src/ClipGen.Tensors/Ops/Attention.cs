@@ -1,0 +1,41 @@
+using ClipGen.Kernels;
+
+namespace ClipGen.Tensors;
+
+/// <summary>Scaled dot-product attention.</summary>
+public static class AttentionOp
+{
+    /// <summary>Self-attention from a packed product: qkv [N, T, 3C] with query, key and value side by side -> [N, T, C].</summary>
+    public static Tensor SelfAttention(this Tensor qkv, int heads, bool causal)
+    {
+        ShapeException.Require(qkv.Shape.Rank == 3 && qkv.Shape[2] % (3 * heads) == 0, "Attention", $"qkv {qkv.Shape} must be [N, T, 3C] with C a multiple of {heads} heads");
+        int batch = qkv.Shape[0], length = qkv.Shape[1], channels = qkv.Shape[2] / 3;
+        var output = qkv.Device.Empty(new Shape(batch, length, channels));
+        var shape = new AttentionShape
+        {
+            Batch = batch,
+            Heads = heads,
+            HeadSize = channels / heads,
+            QueryLength = length,
+            KeyLength = length,
+            Causal = causal,
+            QueryStride = 3 * channels,
+            KeyStride = 3 * channels,
+            OutputStride = channels,
+        };
+        var all = qkv.Floats;
+        qkv.Device.Backend.Attention(shape, all, all.Slice(channels, all.Length - channels), all.Slice(2 * channels, all.Length - 2 * channels), output.Floats);
+        return output;
+    }
+
+    /// <summary>One cached step: qkv [N, 3C] of the new position -> [N, C]; caches [N, heads, MaxLength, C/heads], lengths int [N] before the step.</summary>
+    public static Tensor AttentionDecode(this Tensor qkv, Tensor keyCache, Tensor valueCache, Tensor lengths)
+    {
+        ShapeException.Require(keyCache.Shape.Rank == 4 && keyCache.Shape == valueCache.Shape, "AttentionDecode", $"caches {keyCache.Shape} and {valueCache.Shape} must be equal, [N, heads, length, size]");
+        int batch = keyCache.Shape[0], heads = keyCache.Shape[1], size = keyCache.Shape[3];
+        ShapeException.Require(qkv.Shape == new Shape(batch, 3 * heads * size) && lengths.Shape == new Shape(batch), "AttentionDecode", $"qkv {qkv.Shape} and lengths {lengths.Shape} for cache {keyCache.Shape}");
+        var output = qkv.Device.Empty(new Shape(batch, heads * size));
+        qkv.Device.Backend.AttentionDecode(new AttentionDecodeShape(batch, heads, size, keyCache.Shape[2]), qkv.Floats, keyCache.Floats, valueCache.Floats, lengths.Ints, output.Floats);
+        return output;
+    }
+}

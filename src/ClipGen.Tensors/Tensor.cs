@@ -1,0 +1,112 @@
+using ClipGen.Kernels;
+
+namespace ClipGen.Tensors;
+
+/// <summary>
+/// A contiguous, row-major array on a device. Pictures are channels-last, [N, H, W, C]; sequences [N, T, C].
+/// It belongs to the <see cref="TensorScope"/> that is current where it is made, or to the caller when there is none.
+/// </summary>
+public sealed class Tensor : IDisposable
+{
+    private readonly TensorStorage storage;
+    private bool disposed;
+
+    internal Tensor(Device device, Shape shape, DType type)
+        : this(device, shape, type, new TensorStorage(device.Backend.Allocate(checked(shape.Count * type.ByteSize()))))
+    {
+    }
+
+    private Tensor(Device device, Shape shape, DType type, TensorStorage storage)
+    {
+        Device = device;
+        Shape = shape;
+        Type = type;
+        this.storage = storage;
+        TensorScope.Adopt(this);
+    }
+
+    /// <summary>Where it lives.</summary>
+    public Device Device { get; }
+
+    /// <summary>Its axes.</summary>
+    public Shape Shape { get; }
+
+    /// <summary>Its element type.</summary>
+    public DType Type { get; }
+
+    /// <summary>Number of elements.</summary>
+    public long Count => Shape.Count;
+
+    /// <summary>The scope that frees it, or null when the holder does.</summary>
+    internal TensorScope? Owner { get; set; }
+
+    /// <summary>Its elements as kernels take them.</summary>
+    /// <exception cref="InvalidOperationException">The element type is another one.</exception>
+    /// <exception cref="ObjectDisposedException">The tensor was freed.</exception>
+    public View<T> View<T>() where T : unmanaged
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        var asked = DTypes.Of<T>();
+        if (asked != Type)
+            throw new InvalidOperationException($"tensor {Shape} holds {Type}, not {asked}");
+        return new View<T>(storage.Memory, 0, Count);
+    }
+
+    /// <summary>Its elements as floats.</summary>
+    public View<float> Floats => View<float>();
+
+    /// <summary>Its elements as ints.</summary>
+    public View<int> Ints => View<int>();
+
+    /// <summary>The same elements under another shape; both share the memory, which lives until the last of them is freed.</summary>
+    /// <exception cref="ArgumentException">The number of elements differs.</exception>
+    public Tensor Reshape(params ReadOnlySpan<int> axes) => Reshape(new Shape(axes));
+
+    /// <inheritdoc cref="Reshape(ReadOnlySpan{int})"/>
+    public Tensor Reshape(Shape shape)
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        if (shape.Count != Count)
+            throw new ArgumentException($"cannot reshape {Shape} ({Count} elements) to {shape} ({shape.Count})");
+        storage.AddReference();
+        return new Tensor(Device, shape, Type, storage);
+    }
+
+    /// <summary>Copies the elements to the host.</summary>
+    public T[] ToArray<T>() where T : unmanaged
+    {
+        var values = new T[Count];
+        Device.Backend.Download(View<T>(), values);
+        return values;
+    }
+
+    /// <summary>The elements of a float tensor on the host.</summary>
+    public float[] ToFloats() => ToArray<float>();
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        if (disposed) return;
+        disposed = true;
+        Owner?.Forget(this);
+        storage.Release();
+    }
+
+    /// <inheritdoc/>
+    public override string ToString() => $"{Type} {Shape} on {Device.Name}";
+
+    /// <summary>Device memory with the number of tensors that use it.</summary>
+    private sealed class TensorStorage(DeviceMemory memory)
+    {
+        private int references = 1;
+
+        public DeviceMemory Memory => memory;
+
+        public void AddReference() => Interlocked.Increment(ref references);
+
+        public void Release()
+        {
+            if (Interlocked.Decrement(ref references) == 0) memory.Dispose();
+        }
+    }
+}
