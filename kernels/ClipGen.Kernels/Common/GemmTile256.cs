@@ -1,0 +1,156 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace ClipGen.Kernels;
+
+// Written out row by row: the JIT keeps named locals in registers, but an array or a loop over accumulators in memory.
+/// <summary>The tile with 256-bit vectors: up to 6 rows x 16 columns of sums in registers, 2 passes over the panel of B.</summary>
+internal static unsafe class GemmTile256
+{
+    private const int PanelRows = 6;
+
+    internal static void Multiply(float* a, float* b, int depth, int rows, float* c, long ldc, bool accumulate)
+    {
+        for (var column = 0; column < GemmTile.Columns; column += 16)
+        {
+            if (rows <= 1) Rows1x16(a, b + column, depth, rows, c + column, ldc, accumulate);
+            else if (rows <= 2) Rows2x16(a, b + column, depth, rows, c + column, ldc, accumulate);
+            else if (rows <= 4) Rows4x16(a, b + column, depth, rows, c + column, ldc, accumulate);
+            else Rows6x16(a, b + column, depth, rows, c + column, ldc, accumulate);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Put(float* c, Vector256<float> left, Vector256<float> right, bool accumulate)
+    {
+        if (accumulate)
+        {
+            left += Vector256.Load(c);
+            right += Vector256.Load(c + 8);
+        }
+        left.Store(c);
+        right.Store(c + 8);
+    }
+
+    private static void Rows1x16(float* a, float* b, int depth, int rows, float* c, long ldc, bool accumulate)
+    {
+        var c00 = Vector256<float>.Zero;
+        var c01 = Vector256<float>.Zero;
+        for (var k = 0; k < depth; k++)
+        {
+            var b0 = Vector256.Load(b);
+            var b1 = Vector256.Load(b + 8);
+            var a0 = Vector256.Create(*a);
+            c00 = Vector256.MultiplyAddEstimate(a0, b0, c00);
+            c01 = Vector256.MultiplyAddEstimate(a0, b1, c01);
+            a += PanelRows;
+            b += GemmTile.Columns;
+        }
+        Put(c, c00, c01, accumulate);
+    }
+
+    private static void Rows2x16(float* a, float* b, int depth, int rows, float* c, long ldc, bool accumulate)
+    {
+        var c00 = Vector256<float>.Zero;
+        var c01 = Vector256<float>.Zero;
+        var c10 = Vector256<float>.Zero;
+        var c11 = Vector256<float>.Zero;
+        for (var k = 0; k < depth; k++)
+        {
+            var b0 = Vector256.Load(b);
+            var b1 = Vector256.Load(b + 8);
+            var a0 = Vector256.Create(*a);
+            c00 = Vector256.MultiplyAddEstimate(a0, b0, c00);
+            c01 = Vector256.MultiplyAddEstimate(a0, b1, c01);
+            var a1 = Vector256.Create(a[1]);
+            c10 = Vector256.MultiplyAddEstimate(a1, b0, c10);
+            c11 = Vector256.MultiplyAddEstimate(a1, b1, c11);
+            a += PanelRows;
+            b += GemmTile.Columns;
+        }
+        Put(c, c00, c01, accumulate);
+        if (rows > 1) Put(c + 1 * ldc, c10, c11, accumulate);
+    }
+
+    private static void Rows4x16(float* a, float* b, int depth, int rows, float* c, long ldc, bool accumulate)
+    {
+        var c00 = Vector256<float>.Zero;
+        var c01 = Vector256<float>.Zero;
+        var c10 = Vector256<float>.Zero;
+        var c11 = Vector256<float>.Zero;
+        var c20 = Vector256<float>.Zero;
+        var c21 = Vector256<float>.Zero;
+        var c30 = Vector256<float>.Zero;
+        var c31 = Vector256<float>.Zero;
+        for (var k = 0; k < depth; k++)
+        {
+            var b0 = Vector256.Load(b);
+            var b1 = Vector256.Load(b + 8);
+            var a0 = Vector256.Create(*a);
+            c00 = Vector256.MultiplyAddEstimate(a0, b0, c00);
+            c01 = Vector256.MultiplyAddEstimate(a0, b1, c01);
+            var a1 = Vector256.Create(a[1]);
+            c10 = Vector256.MultiplyAddEstimate(a1, b0, c10);
+            c11 = Vector256.MultiplyAddEstimate(a1, b1, c11);
+            var a2 = Vector256.Create(a[2]);
+            c20 = Vector256.MultiplyAddEstimate(a2, b0, c20);
+            c21 = Vector256.MultiplyAddEstimate(a2, b1, c21);
+            var a3 = Vector256.Create(a[3]);
+            c30 = Vector256.MultiplyAddEstimate(a3, b0, c30);
+            c31 = Vector256.MultiplyAddEstimate(a3, b1, c31);
+            a += PanelRows;
+            b += GemmTile.Columns;
+        }
+        Put(c, c00, c01, accumulate);
+        if (rows > 1) Put(c + 1 * ldc, c10, c11, accumulate);
+        if (rows > 2) Put(c + 2 * ldc, c20, c21, accumulate);
+        if (rows > 3) Put(c + 3 * ldc, c30, c31, accumulate);
+    }
+
+    private static void Rows6x16(float* a, float* b, int depth, int rows, float* c, long ldc, bool accumulate)
+    {
+        var c00 = Vector256<float>.Zero;
+        var c01 = Vector256<float>.Zero;
+        var c10 = Vector256<float>.Zero;
+        var c11 = Vector256<float>.Zero;
+        var c20 = Vector256<float>.Zero;
+        var c21 = Vector256<float>.Zero;
+        var c30 = Vector256<float>.Zero;
+        var c31 = Vector256<float>.Zero;
+        var c40 = Vector256<float>.Zero;
+        var c41 = Vector256<float>.Zero;
+        var c50 = Vector256<float>.Zero;
+        var c51 = Vector256<float>.Zero;
+        for (var k = 0; k < depth; k++)
+        {
+            var b0 = Vector256.Load(b);
+            var b1 = Vector256.Load(b + 8);
+            var a0 = Vector256.Create(*a);
+            c00 = Vector256.MultiplyAddEstimate(a0, b0, c00);
+            c01 = Vector256.MultiplyAddEstimate(a0, b1, c01);
+            var a1 = Vector256.Create(a[1]);
+            c10 = Vector256.MultiplyAddEstimate(a1, b0, c10);
+            c11 = Vector256.MultiplyAddEstimate(a1, b1, c11);
+            var a2 = Vector256.Create(a[2]);
+            c20 = Vector256.MultiplyAddEstimate(a2, b0, c20);
+            c21 = Vector256.MultiplyAddEstimate(a2, b1, c21);
+            var a3 = Vector256.Create(a[3]);
+            c30 = Vector256.MultiplyAddEstimate(a3, b0, c30);
+            c31 = Vector256.MultiplyAddEstimate(a3, b1, c31);
+            var a4 = Vector256.Create(a[4]);
+            c40 = Vector256.MultiplyAddEstimate(a4, b0, c40);
+            c41 = Vector256.MultiplyAddEstimate(a4, b1, c41);
+            var a5 = Vector256.Create(a[5]);
+            c50 = Vector256.MultiplyAddEstimate(a5, b0, c50);
+            c51 = Vector256.MultiplyAddEstimate(a5, b1, c51);
+            a += PanelRows;
+            b += GemmTile.Columns;
+        }
+        Put(c, c00, c01, accumulate);
+        if (rows > 1) Put(c + 1 * ldc, c10, c11, accumulate);
+        if (rows > 2) Put(c + 2 * ldc, c20, c21, accumulate);
+        if (rows > 3) Put(c + 3 * ldc, c30, c31, accumulate);
+        if (rows > 4) Put(c + 4 * ldc, c40, c41, accumulate);
+        if (rows > 5) Put(c + 5 * ldc, c50, c51, accumulate);
+    }
+}

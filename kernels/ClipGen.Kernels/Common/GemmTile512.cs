@@ -1,0 +1,297 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace ClipGen.Kernels;
+
+// Written out row by row: the JIT keeps named locals in registers, but an array or a loop over accumulators in memory.
+/// <summary>The tile with 512-bit vectors: up to 12 rows x 32 columns of sums in registers.</summary>
+internal static unsafe class GemmTile512
+{
+    private const int PanelRows = 12;
+
+    internal static void Multiply(float* a, float* b, int depth, int rows, float* c, long ldc, bool accumulate)
+    {
+        if (rows <= 1) Rows1x32(a, b, depth, rows, c, ldc, accumulate);
+        else if (rows <= 2) Rows2x32(a, b, depth, rows, c, ldc, accumulate);
+        else if (rows <= 4) Rows4x32(a, b, depth, rows, c, ldc, accumulate);
+        else if (rows <= 6) Rows6x32(a, b, depth, rows, c, ldc, accumulate);
+        else if (rows <= 8) Rows8x32(a, b, depth, rows, c, ldc, accumulate);
+        else Rows12x32(a, b, depth, rows, c, ldc, accumulate);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Put(float* c, Vector512<float> left, Vector512<float> right, bool accumulate)
+    {
+        if (accumulate)
+        {
+            left += Vector512.Load(c);
+            right += Vector512.Load(c + 16);
+        }
+        left.Store(c);
+        right.Store(c + 16);
+    }
+
+    private static void Rows1x32(float* a, float* b, int depth, int rows, float* c, long ldc, bool accumulate)
+    {
+        var c00 = Vector512<float>.Zero;
+        var c01 = Vector512<float>.Zero;
+        for (var k = 0; k < depth; k++)
+        {
+            var b0 = Vector512.Load(b);
+            var b1 = Vector512.Load(b + 16);
+            var a0 = Vector512.Create(*a);
+            c00 = Vector512.MultiplyAddEstimate(a0, b0, c00);
+            c01 = Vector512.MultiplyAddEstimate(a0, b1, c01);
+            a += PanelRows;
+            b += GemmTile.Columns;
+        }
+        Put(c, c00, c01, accumulate);
+    }
+
+    private static void Rows2x32(float* a, float* b, int depth, int rows, float* c, long ldc, bool accumulate)
+    {
+        var c00 = Vector512<float>.Zero;
+        var c01 = Vector512<float>.Zero;
+        var c10 = Vector512<float>.Zero;
+        var c11 = Vector512<float>.Zero;
+        for (var k = 0; k < depth; k++)
+        {
+            var b0 = Vector512.Load(b);
+            var b1 = Vector512.Load(b + 16);
+            var a0 = Vector512.Create(*a);
+            c00 = Vector512.MultiplyAddEstimate(a0, b0, c00);
+            c01 = Vector512.MultiplyAddEstimate(a0, b1, c01);
+            var a1 = Vector512.Create(a[1]);
+            c10 = Vector512.MultiplyAddEstimate(a1, b0, c10);
+            c11 = Vector512.MultiplyAddEstimate(a1, b1, c11);
+            a += PanelRows;
+            b += GemmTile.Columns;
+        }
+        Put(c, c00, c01, accumulate);
+        if (rows > 1) Put(c + 1 * ldc, c10, c11, accumulate);
+    }
+
+    private static void Rows4x32(float* a, float* b, int depth, int rows, float* c, long ldc, bool accumulate)
+    {
+        var c00 = Vector512<float>.Zero;
+        var c01 = Vector512<float>.Zero;
+        var c10 = Vector512<float>.Zero;
+        var c11 = Vector512<float>.Zero;
+        var c20 = Vector512<float>.Zero;
+        var c21 = Vector512<float>.Zero;
+        var c30 = Vector512<float>.Zero;
+        var c31 = Vector512<float>.Zero;
+        for (var k = 0; k < depth; k++)
+        {
+            var b0 = Vector512.Load(b);
+            var b1 = Vector512.Load(b + 16);
+            var a0 = Vector512.Create(*a);
+            c00 = Vector512.MultiplyAddEstimate(a0, b0, c00);
+            c01 = Vector512.MultiplyAddEstimate(a0, b1, c01);
+            var a1 = Vector512.Create(a[1]);
+            c10 = Vector512.MultiplyAddEstimate(a1, b0, c10);
+            c11 = Vector512.MultiplyAddEstimate(a1, b1, c11);
+            var a2 = Vector512.Create(a[2]);
+            c20 = Vector512.MultiplyAddEstimate(a2, b0, c20);
+            c21 = Vector512.MultiplyAddEstimate(a2, b1, c21);
+            var a3 = Vector512.Create(a[3]);
+            c30 = Vector512.MultiplyAddEstimate(a3, b0, c30);
+            c31 = Vector512.MultiplyAddEstimate(a3, b1, c31);
+            a += PanelRows;
+            b += GemmTile.Columns;
+        }
+        Put(c, c00, c01, accumulate);
+        if (rows > 1) Put(c + 1 * ldc, c10, c11, accumulate);
+        if (rows > 2) Put(c + 2 * ldc, c20, c21, accumulate);
+        if (rows > 3) Put(c + 3 * ldc, c30, c31, accumulate);
+    }
+
+    private static void Rows6x32(float* a, float* b, int depth, int rows, float* c, long ldc, bool accumulate)
+    {
+        var c00 = Vector512<float>.Zero;
+        var c01 = Vector512<float>.Zero;
+        var c10 = Vector512<float>.Zero;
+        var c11 = Vector512<float>.Zero;
+        var c20 = Vector512<float>.Zero;
+        var c21 = Vector512<float>.Zero;
+        var c30 = Vector512<float>.Zero;
+        var c31 = Vector512<float>.Zero;
+        var c40 = Vector512<float>.Zero;
+        var c41 = Vector512<float>.Zero;
+        var c50 = Vector512<float>.Zero;
+        var c51 = Vector512<float>.Zero;
+        for (var k = 0; k < depth; k++)
+        {
+            var b0 = Vector512.Load(b);
+            var b1 = Vector512.Load(b + 16);
+            var a0 = Vector512.Create(*a);
+            c00 = Vector512.MultiplyAddEstimate(a0, b0, c00);
+            c01 = Vector512.MultiplyAddEstimate(a0, b1, c01);
+            var a1 = Vector512.Create(a[1]);
+            c10 = Vector512.MultiplyAddEstimate(a1, b0, c10);
+            c11 = Vector512.MultiplyAddEstimate(a1, b1, c11);
+            var a2 = Vector512.Create(a[2]);
+            c20 = Vector512.MultiplyAddEstimate(a2, b0, c20);
+            c21 = Vector512.MultiplyAddEstimate(a2, b1, c21);
+            var a3 = Vector512.Create(a[3]);
+            c30 = Vector512.MultiplyAddEstimate(a3, b0, c30);
+            c31 = Vector512.MultiplyAddEstimate(a3, b1, c31);
+            var a4 = Vector512.Create(a[4]);
+            c40 = Vector512.MultiplyAddEstimate(a4, b0, c40);
+            c41 = Vector512.MultiplyAddEstimate(a4, b1, c41);
+            var a5 = Vector512.Create(a[5]);
+            c50 = Vector512.MultiplyAddEstimate(a5, b0, c50);
+            c51 = Vector512.MultiplyAddEstimate(a5, b1, c51);
+            a += PanelRows;
+            b += GemmTile.Columns;
+        }
+        Put(c, c00, c01, accumulate);
+        if (rows > 1) Put(c + 1 * ldc, c10, c11, accumulate);
+        if (rows > 2) Put(c + 2 * ldc, c20, c21, accumulate);
+        if (rows > 3) Put(c + 3 * ldc, c30, c31, accumulate);
+        if (rows > 4) Put(c + 4 * ldc, c40, c41, accumulate);
+        if (rows > 5) Put(c + 5 * ldc, c50, c51, accumulate);
+    }
+
+    private static void Rows8x32(float* a, float* b, int depth, int rows, float* c, long ldc, bool accumulate)
+    {
+        var c00 = Vector512<float>.Zero;
+        var c01 = Vector512<float>.Zero;
+        var c10 = Vector512<float>.Zero;
+        var c11 = Vector512<float>.Zero;
+        var c20 = Vector512<float>.Zero;
+        var c21 = Vector512<float>.Zero;
+        var c30 = Vector512<float>.Zero;
+        var c31 = Vector512<float>.Zero;
+        var c40 = Vector512<float>.Zero;
+        var c41 = Vector512<float>.Zero;
+        var c50 = Vector512<float>.Zero;
+        var c51 = Vector512<float>.Zero;
+        var c60 = Vector512<float>.Zero;
+        var c61 = Vector512<float>.Zero;
+        var c70 = Vector512<float>.Zero;
+        var c71 = Vector512<float>.Zero;
+        for (var k = 0; k < depth; k++)
+        {
+            var b0 = Vector512.Load(b);
+            var b1 = Vector512.Load(b + 16);
+            var a0 = Vector512.Create(*a);
+            c00 = Vector512.MultiplyAddEstimate(a0, b0, c00);
+            c01 = Vector512.MultiplyAddEstimate(a0, b1, c01);
+            var a1 = Vector512.Create(a[1]);
+            c10 = Vector512.MultiplyAddEstimate(a1, b0, c10);
+            c11 = Vector512.MultiplyAddEstimate(a1, b1, c11);
+            var a2 = Vector512.Create(a[2]);
+            c20 = Vector512.MultiplyAddEstimate(a2, b0, c20);
+            c21 = Vector512.MultiplyAddEstimate(a2, b1, c21);
+            var a3 = Vector512.Create(a[3]);
+            c30 = Vector512.MultiplyAddEstimate(a3, b0, c30);
+            c31 = Vector512.MultiplyAddEstimate(a3, b1, c31);
+            var a4 = Vector512.Create(a[4]);
+            c40 = Vector512.MultiplyAddEstimate(a4, b0, c40);
+            c41 = Vector512.MultiplyAddEstimate(a4, b1, c41);
+            var a5 = Vector512.Create(a[5]);
+            c50 = Vector512.MultiplyAddEstimate(a5, b0, c50);
+            c51 = Vector512.MultiplyAddEstimate(a5, b1, c51);
+            var a6 = Vector512.Create(a[6]);
+            c60 = Vector512.MultiplyAddEstimate(a6, b0, c60);
+            c61 = Vector512.MultiplyAddEstimate(a6, b1, c61);
+            var a7 = Vector512.Create(a[7]);
+            c70 = Vector512.MultiplyAddEstimate(a7, b0, c70);
+            c71 = Vector512.MultiplyAddEstimate(a7, b1, c71);
+            a += PanelRows;
+            b += GemmTile.Columns;
+        }
+        Put(c, c00, c01, accumulate);
+        if (rows > 1) Put(c + 1 * ldc, c10, c11, accumulate);
+        if (rows > 2) Put(c + 2 * ldc, c20, c21, accumulate);
+        if (rows > 3) Put(c + 3 * ldc, c30, c31, accumulate);
+        if (rows > 4) Put(c + 4 * ldc, c40, c41, accumulate);
+        if (rows > 5) Put(c + 5 * ldc, c50, c51, accumulate);
+        if (rows > 6) Put(c + 6 * ldc, c60, c61, accumulate);
+        if (rows > 7) Put(c + 7 * ldc, c70, c71, accumulate);
+    }
+
+    private static void Rows12x32(float* a, float* b, int depth, int rows, float* c, long ldc, bool accumulate)
+    {
+        var c00 = Vector512<float>.Zero;
+        var c01 = Vector512<float>.Zero;
+        var c10 = Vector512<float>.Zero;
+        var c11 = Vector512<float>.Zero;
+        var c20 = Vector512<float>.Zero;
+        var c21 = Vector512<float>.Zero;
+        var c30 = Vector512<float>.Zero;
+        var c31 = Vector512<float>.Zero;
+        var c40 = Vector512<float>.Zero;
+        var c41 = Vector512<float>.Zero;
+        var c50 = Vector512<float>.Zero;
+        var c51 = Vector512<float>.Zero;
+        var c60 = Vector512<float>.Zero;
+        var c61 = Vector512<float>.Zero;
+        var c70 = Vector512<float>.Zero;
+        var c71 = Vector512<float>.Zero;
+        var c80 = Vector512<float>.Zero;
+        var c81 = Vector512<float>.Zero;
+        var c90 = Vector512<float>.Zero;
+        var c91 = Vector512<float>.Zero;
+        var c100 = Vector512<float>.Zero;
+        var c101 = Vector512<float>.Zero;
+        var c110 = Vector512<float>.Zero;
+        var c111 = Vector512<float>.Zero;
+        for (var k = 0; k < depth; k++)
+        {
+            var b0 = Vector512.Load(b);
+            var b1 = Vector512.Load(b + 16);
+            var a0 = Vector512.Create(*a);
+            c00 = Vector512.MultiplyAddEstimate(a0, b0, c00);
+            c01 = Vector512.MultiplyAddEstimate(a0, b1, c01);
+            var a1 = Vector512.Create(a[1]);
+            c10 = Vector512.MultiplyAddEstimate(a1, b0, c10);
+            c11 = Vector512.MultiplyAddEstimate(a1, b1, c11);
+            var a2 = Vector512.Create(a[2]);
+            c20 = Vector512.MultiplyAddEstimate(a2, b0, c20);
+            c21 = Vector512.MultiplyAddEstimate(a2, b1, c21);
+            var a3 = Vector512.Create(a[3]);
+            c30 = Vector512.MultiplyAddEstimate(a3, b0, c30);
+            c31 = Vector512.MultiplyAddEstimate(a3, b1, c31);
+            var a4 = Vector512.Create(a[4]);
+            c40 = Vector512.MultiplyAddEstimate(a4, b0, c40);
+            c41 = Vector512.MultiplyAddEstimate(a4, b1, c41);
+            var a5 = Vector512.Create(a[5]);
+            c50 = Vector512.MultiplyAddEstimate(a5, b0, c50);
+            c51 = Vector512.MultiplyAddEstimate(a5, b1, c51);
+            var a6 = Vector512.Create(a[6]);
+            c60 = Vector512.MultiplyAddEstimate(a6, b0, c60);
+            c61 = Vector512.MultiplyAddEstimate(a6, b1, c61);
+            var a7 = Vector512.Create(a[7]);
+            c70 = Vector512.MultiplyAddEstimate(a7, b0, c70);
+            c71 = Vector512.MultiplyAddEstimate(a7, b1, c71);
+            var a8 = Vector512.Create(a[8]);
+            c80 = Vector512.MultiplyAddEstimate(a8, b0, c80);
+            c81 = Vector512.MultiplyAddEstimate(a8, b1, c81);
+            var a9 = Vector512.Create(a[9]);
+            c90 = Vector512.MultiplyAddEstimate(a9, b0, c90);
+            c91 = Vector512.MultiplyAddEstimate(a9, b1, c91);
+            var a10 = Vector512.Create(a[10]);
+            c100 = Vector512.MultiplyAddEstimate(a10, b0, c100);
+            c101 = Vector512.MultiplyAddEstimate(a10, b1, c101);
+            var a11 = Vector512.Create(a[11]);
+            c110 = Vector512.MultiplyAddEstimate(a11, b0, c110);
+            c111 = Vector512.MultiplyAddEstimate(a11, b1, c111);
+            a += PanelRows;
+            b += GemmTile.Columns;
+        }
+        Put(c, c00, c01, accumulate);
+        if (rows > 1) Put(c + 1 * ldc, c10, c11, accumulate);
+        if (rows > 2) Put(c + 2 * ldc, c20, c21, accumulate);
+        if (rows > 3) Put(c + 3 * ldc, c30, c31, accumulate);
+        if (rows > 4) Put(c + 4 * ldc, c40, c41, accumulate);
+        if (rows > 5) Put(c + 5 * ldc, c50, c51, accumulate);
+        if (rows > 6) Put(c + 6 * ldc, c60, c61, accumulate);
+        if (rows > 7) Put(c + 7 * ldc, c70, c71, accumulate);
+        if (rows > 8) Put(c + 8 * ldc, c80, c81, accumulate);
+        if (rows > 9) Put(c + 9 * ldc, c90, c91, accumulate);
+        if (rows > 10) Put(c + 10 * ldc, c100, c101, accumulate);
+        if (rows > 11) Put(c + 11 * ldc, c110, c111, accumulate);
+    }
+}

@@ -1,0 +1,76 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace ClipGen.Kernels;
+
+/// <summary>Rearranges rows into the panels that <see cref="GemmTile"/> reads.</summary>
+internal static unsafe class TilePacking
+{
+    /// <summary>
+    /// Writes <paramref name="depth"/> steps of a panel of A: <c>panel[k][r] = rows[r][k]</c> for r below <paramref name="rowCount"/>.
+    /// Missing rows repeat the last one, so that a tile never computes on stale values.
+    /// </summary>
+    public static void PackA(float** rows, int rowCount, int depth, int panelRows, float* panel)
+    {
+        for (var r = rowCount; r < panelRows; r++) rows[r] = rows[rowCount - 1];
+        var group = 0;
+        for (; group + 4 <= panelRows; group += 4)
+            Transpose4(rows[group], rows[group + 1], rows[group + 2], rows[group + 3], depth, panelRows, panel + group);
+        for (; group < panelRows; group++)
+        {
+            var row = rows[group];
+            for (var k = 0; k < depth; k++) panel[(long)k * panelRows + group] = row[k];
+        }
+    }
+
+    /// <summary>Writes one row of a [N,K] operand into its column of the panels: <c>panels[n / 32][k][n % 32] = row[k]</c>.</summary>
+    public static void PackBRow(float* row, int n, int k, float* panels)
+    {
+        var column = panels + (long)(n / GemmTile.Columns) * k * GemmTile.Columns + n % GemmTile.Columns;
+        for (var i = 0; i < k; i++) column[(long)i * GemmTile.Columns] = row[i];
+    }
+
+    /// <summary>Writes four neighbouring rows (n a multiple of 4) at once.</summary>
+    public static void PackBRows4(float* row0, float* row1, float* row2, float* row3, int n, int k, float* panels) =>
+        Transpose4(row0, row1, row2, row3, k, GemmTile.Columns, panels + (long)(n / GemmTile.Columns) * k * GemmTile.Columns + n % GemmTile.Columns);
+
+    private static void Transpose4(float* row0, float* row1, float* row2, float* row3, int depth, int stride, float* output)
+    {
+        var k = 0;
+        for (; k + 4 <= depth; k += 4)
+        {
+            var a = Vector128.Load(row0 + k);
+            var b = Vector128.Load(row1 + k);
+            var c = Vector128.Load(row2 + k);
+            var d = Vector128.Load(row3 + k);
+            // Two rounds of interleaving: pairs of rows, then pairs of pairs.
+            var ab0 = Interleave(a, b, false);
+            var ab1 = Interleave(a, b, true);
+            var cd0 = Interleave(c, d, false);
+            var cd1 = Interleave(c, d, true);
+            var to = output + (long)k * stride;
+            Vector128.Create(ab0.GetLower(), cd0.GetLower()).Store(to);
+            Vector128.Create(ab0.GetUpper(), cd0.GetUpper()).Store(to + stride);
+            Vector128.Create(ab1.GetLower(), cd1.GetLower()).Store(to + 2L * stride);
+            Vector128.Create(ab1.GetUpper(), cd1.GetUpper()).Store(to + 3L * stride);
+        }
+        for (; k < depth; k++)
+        {
+            var to = output + (long)k * stride;
+            to[0] = row0[k];
+            to[1] = row1[k];
+            to[2] = row2[k];
+            to[3] = row3[k];
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> Interleave(Vector128<float> a, Vector128<float> b, bool upper)
+    {
+        if (System.Runtime.Intrinsics.X86.Sse.IsSupported)
+            return upper ? System.Runtime.Intrinsics.X86.Sse.UnpackHigh(a, b) : System.Runtime.Intrinsics.X86.Sse.UnpackLow(a, b);
+        if (System.Runtime.Intrinsics.Arm.AdvSimd.Arm64.IsSupported)
+            return upper ? System.Runtime.Intrinsics.Arm.AdvSimd.Arm64.ZipHigh(a, b) : System.Runtime.Intrinsics.Arm.AdvSimd.Arm64.ZipLow(a, b);
+        return upper ? Vector128.Create(a[2], b[2], a[3], b[3]) : Vector128.Create(a[0], b[0], a[1], b[1]);
+    }
+}
