@@ -4,7 +4,7 @@ namespace ClipGen.Kernels;
 /// The SIMD backend: what runs where there is no GPU. Its parts lie in the ops' folders (<c>&lt;Op&gt;.Cpu.cs</c>);
 /// each validates, splits the work over <see cref="Workers"/> and calls pure kernels for the chosen <see cref="Simd"/> level.
 /// </summary>
-public sealed partial class CpuBackend : HostBackend
+public sealed partial class CpuBackend : HostBackend, IBackend
 {
     /// <summary>A backend with its own worker threads.</summary>
     /// <param name="threads">Threads to compute with, the caller's included; 0 for all processors.</param>
@@ -27,6 +27,17 @@ public sealed partial class CpuBackend : HostBackend
     /// <summary>The threads its kernels run on.</summary>
     public WorkerPool Workers { get; }
 
+    /// <summary>Working memory of the kernels, one block per thread: packed rows of A.</summary>
+    private readonly ScratchMemory rowScratch = new();
+
+    /// <summary>A second block per thread: sums of tiles.</summary>
+    private readonly ScratchMemory sumScratch = new();
+
     /// <inheritdoc/>
-    protected override void DisposeWorkers() => Workers.Dispose();
+    protected override void DisposeWorkers()
+    {
+        Workers.Dispose();
+        rowScratch.Dispose();
+        sumScratch.Dispose();
+    }
 }

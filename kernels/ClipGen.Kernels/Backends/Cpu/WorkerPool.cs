@@ -11,18 +11,17 @@ public interface IParallelBody
 
 /// <summary>
 /// Threads that wait for work by spinning briefly, then sleeping: a fork-join costs microseconds while ops follow each other,
-/// and nothing while the program does something else. Parts are handed out one by one from a shared counter, so a slow core takes fewer.
+/// and nothing while the program does something else. Parts are handed out one by one from a shared ticket, so a slow core takes fewer,
+/// and a thread that wakes too late for a job is not waited for.
 /// </summary>
 public sealed unsafe class WorkerPool : IDisposable
 {
     private const int SpinsBeforeSleep = 4000;
-    private readonly Thread[] workers;
-    private readonly SemaphoreSlim wake = new(0);
+    private readonly Worker[] workers;
     private readonly Lock oneJobAtATime = new();
     private delegate*<void*, int, void> invoke;
     private void* state;
     private int partCount;
-    private volatile int generation;
     private volatile bool stopping;
     private PaddedCounters counters;
     private Exception? failure;
@@ -32,11 +31,12 @@ public sealed unsafe class WorkerPool : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
         Threads = threads;
-        workers = new Thread[threads - 1];
+        workers = new Worker[threads - 1];
         for (var i = 0; i < workers.Length; i++)
         {
-            workers[i] = new Thread(Loop) { IsBackground = true, Name = $"clipgen-worker-{i + 1}" };
-            workers[i].Start();
+            var worker = workers[i] = new Worker();
+            worker.Thread = new Thread(() => Loop(worker)) { IsBackground = true, Name = $"clipgen-worker-{i + 1}" };
+            worker.Thread.Start();
         }
     }
 
@@ -44,7 +44,7 @@ public sealed unsafe class WorkerPool : IDisposable
     public int Threads { get; }
 
     /// <summary>Runs parts 0 … count − 1 of <paramref name="body"/> on all threads and returns when all are done. Parts may run in any order, so they must not depend on each other. Not re-entrant from inside a part.</summary>
-    /// <exception cref="AggregateException">A part threw; the first failure is inside.</exception>
+    /// <exception cref="AggregateException">A part threw; the first failure is inside, and parts not yet begun were left out.</exception>
     public void Run<TBody>(int count, ref TBody body) where TBody : struct, IParallelBody
     {
         if (count <= 0) return;
@@ -55,22 +55,29 @@ public sealed unsafe class WorkerPool : IDisposable
         }
         lock (oneJobAtATime)
         {
-            // The body stays on this stack frame until every worker has let go of it.
+            // The body stays on this stack frame until every part is done. Whoever holds a part of this job may read these fields:
+            // the next job is not published before that part is finished.
             invoke = &Invoke<TBody>;
             state = Unsafe.AsPointer(ref body);
             partCount = count;
             failure = null;
-            counters.Next = 0;
-            counters.Busy = workers.Length;
-            Interlocked.Increment(ref generation);
-            var asleep = Volatile.Read(ref counters.Asleep);
-            if (asleep > 0) wake.Release(asleep);
+            counters.Done = 0;
+            counters.Generation++;
+            Interlocked.Exchange(ref counters.Ticket, ((long)counters.Generation << 32) | (uint)count);
+            for (var i = 0; i < Math.Min(workers.Length, count - 1); i++) workers[i].Wake();
             Work();
             var spinner = new SpinWait();
-            while (Volatile.Read(ref counters.Busy) != 0)
+            while (Volatile.Read(ref counters.Done) != count)
                 spinner.SpinOnce(sleep1Threshold: -1);
             if (failure is not null) throw new AggregateException(failure);
         }
+    }
+
+    /// <summary>Runs a delegate for parts 0 … count − 1; see <see cref="Run"/>.</summary>
+    public void For(int count, Action<int> part)
+    {
+        var body = new DelegateBody(part);
+        Run(count, ref body);
     }
 
     /// <inheritdoc/>
@@ -78,10 +85,13 @@ public sealed unsafe class WorkerPool : IDisposable
     {
         if (stopping) return;
         stopping = true;
-        Interlocked.Increment(ref generation);
-        wake.Release(Math.Max(1, workers.Length));
-        foreach (var worker in workers) worker.Join();
-        wake.Dispose();
+        Interlocked.MemoryBarrier();
+        foreach (var worker in workers)
+        {
+            worker.Wake();
+            worker.Thread!.Join();
+            worker.Dispose();
+        }
     }
 
     private static void Invoke<TBody>(void* state, int index) where TBody : struct, IParallelBody =>
@@ -89,51 +99,74 @@ public sealed unsafe class WorkerPool : IDisposable
 
     private void Work()
     {
-        try
+        while (true)
         {
-            int index;
-            while ((index = Interlocked.Increment(ref counters.Next) - 1) < partCount)
-                invoke(state, index);
-        }
-        catch (Exception exception)
-        {
-            Interlocked.CompareExchange(ref failure, exception, null);
-            Volatile.Write(ref counters.Next, partCount);
+            var ticket = Volatile.Read(ref counters.Ticket);
+            var left = (int)ticket;
+            if (left == 0) return;
+            // The upper half counts jobs, so a ticket read during an earlier job can't be taken in a later one.
+            if (Interlocked.CompareExchange(ref counters.Ticket, ticket - 1, ticket) != ticket) continue;
+            try
+            {
+                if (Volatile.Read(ref failure) is null) invoke(state, partCount - left);
+            }
+            catch (Exception exception)
+            {
+                Interlocked.CompareExchange(ref failure, exception, null);
+            }
+            Interlocked.Increment(ref counters.Done);
         }
     }
 
-    private void Loop()
+    private void Loop(Worker worker)
     {
-        var seen = 0;
-        while (true)
+        while (!stopping)
         {
-            var spins = 0;
-            while (generation == seen)
-            {
-                if (++spins < SpinsBeforeSleep)
-                {
-                    Thread.SpinWait(8);
-                    continue;
-                }
-                // Announce the sleep first, then look again: either this thread sees the new job, or the job's owner sees the sleeper.
-                Interlocked.Increment(ref counters.Asleep);
-                if (generation == seen) wake.Wait();
-                Interlocked.Decrement(ref counters.Asleep);
-                spins = 0;
-            }
-            seen = generation;
-            if (stopping) return;
-            Work();
-            Interlocked.Decrement(ref counters.Busy);
+            for (var spins = 0; spins < SpinsBeforeSleep && !HasWork; spins++) Thread.SpinWait(8);
+            if (HasWork) Work();
+            else worker.SleepUnless(this);
         }
+    }
+
+    private bool HasWork => (int)Volatile.Read(ref counters.Ticket) != 0 || stopping;
+
+    private readonly struct DelegateBody(Action<int> part) : IParallelBody
+    {
+        public void Execute(int index) => part(index);
+    }
+
+    /// <summary>One thread and what wakes it: its own semaphore, so that no other worker can take the signal meant for it.</summary>
+    private sealed class Worker : IDisposable
+    {
+        private readonly SemaphoreSlim signal = new(0);
+        private int asleep;
+
+        public Thread? Thread { get; set; }
+
+        public void Wake()
+        {
+            if (Volatile.Read(ref asleep) != 0 && Interlocked.Exchange(ref asleep, 0) != 0) signal.Release();
+        }
+
+        /// <summary>Announces the sleep first, then looks again: either this thread sees the new job, or the job's owner sees the sleeper.</summary>
+        public void SleepUnless(WorkerPool pool)
+        {
+            Interlocked.Exchange(ref asleep, 1);
+            // When the flag was taken meanwhile, a signal is there or on its way: it is consumed here.
+            if (pool.HasWork && Interlocked.Exchange(ref asleep, 0) != 0) return;
+            signal.Wait();
+        }
+
+        public void Dispose() => signal.Dispose();
     }
 
     /// <summary>The counters on cache lines of their own.</summary>
     [System.Runtime.InteropServices.StructLayout(System.Runtime.InteropServices.LayoutKind.Explicit, Size = 256)]
     private struct PaddedCounters
     {
-        [System.Runtime.InteropServices.FieldOffset(64)] public int Next;
-        [System.Runtime.InteropServices.FieldOffset(128)] public int Busy;
-        [System.Runtime.InteropServices.FieldOffset(192)] public int Asleep;
+        /// <summary>Lower half: parts not yet handed out. Upper half: number of the job.</summary>
+        [System.Runtime.InteropServices.FieldOffset(64)] public long Ticket;
+        [System.Runtime.InteropServices.FieldOffset(72)] public int Generation;
+        [System.Runtime.InteropServices.FieldOffset(128)] public int Done;
     }
 }

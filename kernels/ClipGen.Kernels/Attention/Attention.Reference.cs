@@ -1,0 +1,67 @@
+namespace ClipGen.Kernels;
+
+public sealed unsafe partial class ReferenceBackend : IAttention
+{
+    /// <inheritdoc/>
+    public void Attention(in AttentionShape shape, View<float> query, View<float> key, View<float> value, View<float> output)
+    {
+        var s = AttentionStrides.Of(shape);
+        float* q = Pointer(query), k = Pointer(key), v = Pointer(value), o = Pointer(output);
+        var scores = new double[s.KeyLength];
+        for (var b = 0; b < s.Batch; b++)
+            for (var h = 0; h < s.Heads; h++)
+                for (var t = 0; t < s.QueryLength; t++)
+                {
+                    var seen = s.Causal ? Math.Min(s.KeyLength, t + 1 + s.KeyLength - s.QueryLength) : s.KeyLength;
+                    Attend(q + ((long)b * s.QueryLength + t) * s.QueryStride + h * s.HeadSize,
+                        k + (long)b * s.KeyLength * s.KeyStride + h * s.HeadSize, v + (long)b * s.KeyLength * s.KeyStride + h * s.HeadSize,
+                        s.KeyStride, seen, s.HeadSize, scores, o + ((long)b * s.QueryLength + t) * s.OutputStride + h * s.HeadSize);
+                }
+    }
+
+    /// <inheritdoc/>
+    public void AttentionDecode(in AttentionDecodeShape shape, View<float> qkv, View<float> keyCache, View<float> valueCache, View<int> lengths, View<float> output)
+    {
+        var (batch, heads, size, maxLength) = (shape.Batch, shape.Heads, shape.HeadSize, shape.MaxLength);
+        var width = heads * size;
+        var scores = new double[maxLength];
+        for (var b = 0; b < batch; b++)
+        {
+            var n = Pointer(lengths)[b];
+            if (n < 0 || n >= maxLength) throw new ArgumentOutOfRangeException(nameof(lengths), $"AttentionDecode: sequence {b} has length {n}, the cache holds {maxLength} positions");
+            var row = Pointer(qkv) + (long)b * 3 * width;
+            for (var h = 0; h < heads; h++)
+            {
+                var at = ((long)b * heads + h) * maxLength * size;
+                float* k = Pointer(keyCache) + at, v = Pointer(valueCache) + at;
+                for (var d = 0; d < size; d++)
+                {
+                    k[(long)n * size + d] = row[width + h * size + d];
+                    v[(long)n * size + d] = row[2 * width + h * size + d];
+                }
+                Attend(row + h * size, k, v, size, n + 1, size, scores, Pointer(output) + (long)b * width + h * size);
+            }
+        }
+    }
+
+    /// <summary>One query against <paramref name="count"/> keys.</summary>
+    private static void Attend(float* query, float* keys, float* values, int stride, int count, int size, double[] scores, float* output)
+    {
+        var max = double.NegativeInfinity;
+        for (var j = 0; j < count; j++)
+        {
+            var dot = 0.0;
+            for (var d = 0; d < size; d++) dot += (double)query[d] * keys[(long)j * stride + d];
+            scores[j] = dot / Math.Sqrt(size);
+            max = Math.Max(max, scores[j]);
+        }
+        var total = 0.0;
+        for (var j = 0; j < count; j++) total += scores[j] = Math.Exp(scores[j] - max);
+        for (var d = 0; d < size; d++)
+        {
+            var sum = 0.0;
+            for (var j = 0; j < count; j++) sum += scores[j] * values[(long)j * stride + d];
+            output[d] = (float)(sum / total);
+        }
+    }
+}

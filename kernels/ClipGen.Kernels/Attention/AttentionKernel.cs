@@ -1,0 +1,142 @@
+using System.Runtime.Intrinsics;
+
+namespace ClipGen.Kernels;
+
+/// <summary>Attention of one head.</summary>
+internal static unsafe class AttentionKernel
+{
+    /// <summary>Keys as the B operand of Q·Kᵀ: panels of 32 keys, [size][32].</summary>
+    public static void PackKeys(float* keys, int stride, int count, int size, float* panels)
+    {
+        var j = 0;
+        for (; j + 4 <= count; j += 4)
+            TilePacking.PackBRows4(keys + (long)j * stride, keys + (j + 1L) * stride, keys + (j + 2L) * stride, keys + (j + 3L) * stride, j, size, panels);
+        for (; j < count; j++) TilePacking.PackBRow(keys + (long)j * stride, j, size, panels);
+        for (; j % GemmTile.Columns != 0; j++)
+        {
+            var column = panels + (long)(j / GemmTile.Columns) * size * GemmTile.Columns + j % GemmTile.Columns;
+            for (var d = 0; d < size; d++) column[(long)d * GemmTile.Columns] = 0;
+        }
+    }
+
+    /// <summary>Values as the B operand of P·V: panels of 32 channels, [count][32].</summary>
+    public static void PackValues(float* values, int stride, int count, int size, float* panels)
+    {
+        for (var first = 0; first < size; first += GemmTile.Columns)
+        {
+            var width = Math.Min(GemmTile.Columns, size - first);
+            for (var j = 0; j < count; j++)
+            {
+                new Span<float>(values + (long)j * stride + first, width).CopyTo(new Span<float>(panels, width));
+                if (width < GemmTile.Columns) new Span<float>(panels + width, GemmTile.Columns - width).Clear();
+                panels += GemmTile.Columns;
+            }
+        }
+    }
+
+    /// <summary>
+    /// A block of queries: scores of a few dozen rows against all keys stay in the second-level cache, an exact softmax over each row, then the product with the values.
+    /// </summary>
+    public static void Block(SimdLevel level, float* query, in AttentionShape s, int first, int rows, float* packedKeys, float* packedValues,
+        float* packedQuery, float* scores, float* weights, float* sums, float* output)
+    {
+        var tileRows = GemmTile.Rows(level);
+        var tiles = (rows + tileRows - 1) / tileRows;
+        var pointers = stackalloc float*[GemmTile.MaxRows];
+        for (var tile = 0; tile < tiles; tile++)
+        {
+            var count = Math.Min(tileRows, rows - tile * tileRows);
+            for (var r = 0; r < count; r++) pointers[r] = query + (long)(tile * tileRows + r) * s.QueryStride;
+            TilePacking.PackA(pointers, count, s.HeadSize, tileRows, packedQuery + (long)tile * tileRows * s.HeadSize);
+        }
+
+        // Keys that the last query of the block sees; what lies behind is never computed.
+        var offset = s.KeyLength - s.QueryLength;
+        var needed = s.Causal ? Math.Min(s.KeyLength, first + rows + offset) : s.KeyLength;
+        var panels = GemmTile.Panels(needed);
+        var stride = GemmTile.Panels(s.KeyLength) * GemmTile.Columns;
+        for (var panel = 0; panel < panels; panel++)
+        {
+            GemmTile.MultiplyTiles(level, packedQuery, rows, s.HeadSize, packedKeys + (long)panel * GemmTile.Columns * s.HeadSize, sums);
+            for (var r = 0; r < rows; r++)
+                new Span<float>(sums + r * GemmTile.Columns, GemmTile.Columns).CopyTo(new Span<float>(scores + (long)r * stride + panel * GemmTile.Columns, GemmTile.Columns));
+        }
+
+        var scale = 1 / MathF.Sqrt(s.HeadSize);
+        for (var r = 0; r < rows; r++)
+        {
+            var seen = s.Causal ? Math.Min(s.KeyLength, first + r + 1 + offset) : s.KeyLength;
+            var row = scores + (long)r * stride;
+            SoftmaxKernel.Row(level, row, seen, scale, row);
+            new Span<float>(row + seen, needed - seen).Clear();
+        }
+
+        for (var tile = 0; tile < tiles; tile++)
+        {
+            var count = Math.Min(tileRows, rows - tile * tileRows);
+            for (var r = 0; r < count; r++) pointers[r] = scores + (long)(tile * tileRows + r) * stride;
+            TilePacking.PackA(pointers, count, needed, tileRows, weights + (long)tile * tileRows * needed);
+        }
+        for (var column = 0; column < s.HeadSize; column += GemmTile.Columns)
+        {
+            GemmTile.MultiplyTiles(level, weights, rows, needed, packedValues + (long)column * s.KeyLength, sums);
+            var width = Math.Min(GemmTile.Columns, s.HeadSize - column);
+            for (var r = 0; r < rows; r++)
+                new Span<float>(sums + r * GemmTile.Columns, width).CopyTo(new Span<float>(output + (long)r * s.OutputStride + column, width));
+        }
+    }
+
+    /// <summary>One query against the first <paramref name="count"/> positions of a head's caches [count][size].</summary>
+    public static void Decode(SimdLevel level, float* query, float* keys, float* values, int count, int size, float* scores, float* output)
+    {
+        if (level == SimdLevel.Avx512) Decode<Simd512, Vector512<float>>(level, query, keys, values, count, size, scores, output);
+        else if (level == SimdLevel.Avx2) Decode<Simd256, Vector256<float>>(level, query, keys, values, count, size, scores, output);
+        else Decode<Simd128, Vector128<float>>(level, query, keys, values, count, size, scores, output);
+    }
+
+    private static void Decode<S, V>(SimdLevel level, float* query, float* keys, float* values, int count, int size, float* scores, float* output) where S : struct, ISimd<V> where V : struct
+    {
+        for (var j = 0; j < count; j++)
+        {
+            var key = keys + (long)j * size;
+            var sum = S.Zero;
+            var d = 0;
+            for (; d + S.Count <= size; d += S.Count) sum = S.MultiplyAdd(S.Load(query + d), S.Load(key + d), sum);
+            var dot = S.Sum(sum);
+            for (; d < size; d++) dot += query[d] * key[d];
+            scores[j] = dot;
+        }
+        SoftmaxKernel.Row(level, scores, count, 1 / MathF.Sqrt(size), scores);
+        var c = 0;
+        for (; c + 4 * S.Count <= size; c += 4 * S.Count)
+        {
+            // Four chains at once: each value row is one or two cache lines per chain.
+            V s0 = S.Zero, s1 = S.Zero, s2 = S.Zero, s3 = S.Zero;
+            var value = values + c;
+            for (var j = 0; j < count; j++, value += size)
+            {
+                var p = S.Broadcast(scores[j]);
+                s0 = S.MultiplyAdd(p, S.Load(value), s0);
+                s1 = S.MultiplyAdd(p, S.Load(value + S.Count), s1);
+                s2 = S.MultiplyAdd(p, S.Load(value + 2 * S.Count), s2);
+                s3 = S.MultiplyAdd(p, S.Load(value + 3 * S.Count), s3);
+            }
+            S.Store(s0, output + c);
+            S.Store(s1, output + c + S.Count);
+            S.Store(s2, output + c + 2 * S.Count);
+            S.Store(s3, output + c + 3 * S.Count);
+        }
+        for (; c + S.Count <= size; c += S.Count)
+        {
+            var sum = S.Zero;
+            for (var j = 0; j < count; j++) sum = S.MultiplyAdd(S.Broadcast(scores[j]), S.Load(values + (long)j * size + c), sum);
+            S.Store(sum, output + c);
+        }
+        for (; c < size; c++)
+        {
+            var sum = 0f;
+            for (var j = 0; j < count; j++) sum += scores[j] * values[(long)j * size + c];
+            output[c] = sum;
+        }
+    }
+}

@@ -1,0 +1,225 @@
+namespace ClipGen.Kernels;
+
+/// <summary>
+/// A backend around another one: every op passes through <see cref="Around"/> with its work figures and the views it writes.
+/// It implements <see cref="IBackend"/>, so the compiler keeps it complete.
+/// </summary>
+public abstract class WrappingBackend(IBackend inner) : IBackend
+{
+    /// <summary>The backend that does the work.</summary>
+    protected IBackend Inner { get; } = inner;
+
+    /// <inheritdoc/>
+    public abstract string Name { get; }
+
+    /// <inheritdoc/>
+    public MemoryCounters Memory => Inner.Memory;
+
+    /// <inheritdoc/>
+    public DeviceMemory Allocate(long byteLength) => Inner.Allocate(byteLength);
+
+    /// <inheritdoc/>
+    public void Upload<T>(ReadOnlySpan<T> source, View<T> destination) where T : unmanaged => Inner.Upload(source, destination);
+
+    /// <inheritdoc/>
+    public void Download<T>(View<T> source, Span<T> destination) where T : unmanaged => Inner.Download(source, destination);
+
+    /// <inheritdoc/>
+    public void ResetPeak() => Inner.ResetPeak();
+
+    /// <inheritdoc/>
+    public void Trim() => Inner.Trim();
+
+    /// <inheritdoc/>
+    public virtual void Dispose()
+    {
+        Inner.Dispose();
+        GC.SuppressFinalize(this);
+    }
+
+    /// <inheritdoc/>
+    public virtual PackedMatrix AllocatePacked(int n, int k) => Inner.AllocatePacked(n, k);
+
+    /// <inheritdoc/>
+    public virtual void PackRows(ReadOnlySpan<float> rows, int firstRow, int rowCount, PackedMatrix destination) => Inner.PackRows(rows, firstRow, rowCount, destination);
+
+    /// <inheritdoc/>
+    public void MatMul(View<float> a, int m, PackedMatrix b, in Epilogue epilogue, View<float> output)
+    {
+        var e = epilogue;
+        Around(MatMulWork(m, b.N, b.K), x => x.MatMul(a, m, OperandOf(x, b), e, output), output);
+    }
+
+    /// <inheritdoc/>
+    public void MatMul(View<float> a, View<float> b, int m, int n, int k, in Epilogue epilogue, View<float> output)
+    {
+        var e = epilogue;
+        Around(MatMulWork(m, n, k), x => x.MatMul(a, b, m, n, k, e, output), output);
+    }
+
+    /// <inheritdoc/>
+    public void Conv2d(View<float> input, in Conv2dShape shape, PackedMatrix filter, in Epilogue epilogue, View<float> output)
+    {
+        var (s, e) = (shape, epilogue);
+        Around(shape.Work, x => x.Conv2d(input, s, OperandOf(x, filter), e, output), output);
+    }
+
+    /// <inheritdoc/>
+    public void MaxPool2x2(View<float> input, int batch, int height, int width, int channels, View<float> output) =>
+        Around(Moving("MaxPool2x2", 3 * output.Length, input, output), x => x.MaxPool2x2(input, batch, height, width, channels, output), output);
+
+    /// <inheritdoc/>
+    public void UpsampleNearest2x(View<float> input, int batch, int height, int width, int channels, View<float> output) =>
+        Around(Moving("UpsampleNearest2x", 0, input, output), x => x.UpsampleNearest2x(input, batch, height, width, channels, output), output);
+
+    /// <inheritdoc/>
+    public void ResizeBilinear(View<float> input, int batch, int height, int width, int channels, int outHeight, int outWidth, bool antialias, View<float> output) =>
+        Around(Moving("ResizeBilinear", 8 * output.Length, input, output), x => x.ResizeBilinear(input, batch, height, width, channels, outHeight, outWidth, antialias, output), output);
+
+    /// <inheritdoc/>
+    public void LayerNorm(View<float> input, View<float> gamma, View<float> beta, int rows, int channels, float eps, View<float> output) =>
+        Around(Moving("LayerNorm", 8 * output.Length, input, output), x => x.LayerNorm(input, gamma, beta, rows, channels, eps, output), output);
+
+    /// <inheritdoc/>
+    public void GroupNorm(View<float> input, View<float> gamma, View<float> beta, int batch, int spatial, int channels, int groups, float eps, Activation activation, View<float> output) =>
+        Around(Moving("GroupNorm", 8 * output.Length, input, output), x => x.GroupNorm(input, gamma, beta, batch, spatial, channels, groups, eps, activation, output), output);
+
+    /// <inheritdoc/>
+    public void BatchNormInference(View<float> input, View<float> gamma, View<float> beta, View<float> mean, View<float> variance, int rows, int channels, float eps, Activation activation, View<float> output) =>
+        Around(Moving("BatchNorm", 2 * output.Length, input, output), x => x.BatchNormInference(input, gamma, beta, mean, variance, rows, channels, eps, activation, output), output);
+
+    /// <inheritdoc/>
+    public void Attention(in AttentionShape shape, View<float> query, View<float> key, View<float> value, View<float> output)
+    {
+        var s = shape;
+        double pairs = s.Causal
+            ? s.QueryLength * (s.KeyLength - (s.QueryLength - 1) / 2.0)
+            : (double)s.QueryLength * s.KeyLength;
+        var width = (double)s.Batch * s.Heads * s.HeadSize;
+        Around(new OpWork("Attention", 4 * pairs * width, 8 * width * (s.QueryLength + s.KeyLength)), x => x.Attention(s, query, key, value, output), output);
+    }
+
+    /// <inheritdoc/>
+    public void AttentionDecode(in AttentionDecodeShape shape, View<float> qkv, View<float> keyCache, View<float> valueCache, View<int> lengths, View<float> output)
+    {
+        var s = shape;
+        var held = new int[s.Batch];
+        Download(lengths.Slice(0, s.Batch), held);
+        var positions = 0.0;
+        foreach (var length in held) positions += length + 1;
+        var elements = positions * s.Heads * s.HeadSize;
+        Around(new OpWork("AttentionDecode", 4 * elements, 8 * elements), x => x.AttentionDecode(s, qkv, keyCache, valueCache, lengths, output), output, keyCache, valueCache);
+    }
+
+    /// <inheritdoc/>
+    public void Softmax(View<float> input, int rows, int columns, View<float> output) =>
+        Around(Moving("Softmax", 10 * output.Length, input, output), x => x.Softmax(input, rows, columns, output), output);
+
+    /// <inheritdoc/>
+    public void L2Normalize(View<float> input, int rows, int columns, float eps, View<float> output) =>
+        Around(Moving("L2Normalize", 3 * output.Length, input, output), x => x.L2Normalize(input, rows, columns, eps, output), output);
+
+    /// <inheritdoc/>
+    public void MeanRows(View<float> input, int rows, int columns, View<float> output) =>
+        Around(Moving("MeanRows", input.Length, input, output), x => x.MeanRows(input, rows, columns, output), output);
+
+    /// <inheritdoc/>
+    public void SumRows(View<float> input, int rows, int columns, View<float> output) =>
+        Around(Moving("SumRows", input.Length, input, output), x => x.SumRows(input, rows, columns, output), output);
+
+    /// <inheritdoc/>
+    public void ArgMaxRows(View<float> input, int rows, int columns, View<int> output) =>
+        Around(new OpWork("ArgMaxRows", input.Length, 4.0 * (input.Length + rows)), x => x.ArgMaxRows(input, rows, columns, output), output);
+
+    /// <inheritdoc/>
+    public void Activate(Activation activation, View<float> input, View<float> output) =>
+        Around(Moving("Activate", 10 * output.Length, input, output), x => x.Activate(activation, input, output), output);
+
+    /// <inheritdoc/>
+    public void Add(View<float> a, View<float> b, View<float> output) => Around(Moving("Add", output.Length, a, b, output), x => x.Add(a, b, output), output);
+
+    /// <inheritdoc/>
+    public void Subtract(View<float> a, View<float> b, View<float> output) => Around(Moving("Subtract", output.Length, a, b, output), x => x.Subtract(a, b, output), output);
+
+    /// <inheritdoc/>
+    public void Multiply(View<float> a, View<float> b, View<float> output) => Around(Moving("Multiply", output.Length, a, b, output), x => x.Multiply(a, b, output), output);
+
+    /// <inheritdoc/>
+    public void Affine(View<float> input, float scale, float shift, View<float> output) =>
+        Around(Moving("Affine", 2 * output.Length, input, output), x => x.Affine(input, scale, shift, output), output);
+
+    /// <inheritdoc/>
+    public void Clamp(View<float> input, float low, float high, View<float> output) =>
+        Around(Moving("Clamp", 2 * output.Length, input, output), x => x.Clamp(input, low, high, output), output);
+
+    /// <inheritdoc/>
+    public void Fill(float value, View<float> output) => Around(Moving("Fill", 0, output), x => x.Fill(value, output), output);
+
+    /// <inheritdoc/>
+    public void Embedding(View<float> table, int tableRows, int width, View<int> indices, View<float> output) =>
+        Around(Moving("Embedding", 0, output, output), x => x.Embedding(table, tableRows, width, indices, output), output);
+
+    /// <inheritdoc/>
+    public void CopyRows(View<float> source, int sourceStride, int rows, int width, int destinationStride, View<float> destination) =>
+        Around(new OpWork("CopyRows", 0, 8.0 * rows * width), x => x.CopyRows(source, sourceStride, rows, width, destinationStride, destination), destination);
+
+    /// <inheritdoc/>
+    public void Transpose(View<float> input, int batch, int rows, int columns, View<float> output) =>
+        Around(Moving("Transpose", 0, input, output), x => x.Transpose(input, batch, rows, columns, output), output);
+
+    /// <inheritdoc/>
+    public void NearestCode(View<float> input, View<float> codebook, int rows, int codes, int width, View<int> output) =>
+        Around(new OpWork("NearestCode", 2.0 * rows * codes * width, 4.0 * (input.Length + codebook.Length + rows)), x => x.NearestCode(input, codebook, rows, codes, width, output), output);
+
+    /// <inheritdoc/>
+    public void FilterLogits(View<float> logits, int rows, int columns, in SamplingFilter filter, View<float> output)
+    {
+        var f = filter;
+        Around(Moving("FilterLogits", 10 * output.Length, logits, output), x => x.FilterLogits(logits, rows, columns, f, output), output);
+    }
+
+    /// <inheritdoc/>
+    public void Sample(View<float> logits, int rows, int columns, in SamplingFilter filter, View<float> uniforms, View<int> output)
+    {
+        var f = filter;
+        Around(Moving("Sample", 10 * logits.Length, logits), x => x.Sample(logits, rows, columns, f, uniforms, output), output);
+    }
+
+    /// <inheritdoc/>
+    public void FillUniform(in RandomKey key, long firstIndex, View<float> output)
+    {
+        var k = key;
+        Around(Moving("FillUniform", 30 * output.Length, output), x => x.FillUniform(k, firstIndex, output), output);
+    }
+
+    /// <summary>Runs one call. <paramref name="call"/> may be made on <see cref="Inner"/> and on others.</summary>
+    protected abstract void Around(OpWork work, Action<IBackend> call, params ReadOnlySpan<Written> outputs);
+
+    /// <summary>The packed operand that stands for <paramref name="packed"/> on a given backend.</summary>
+    protected virtual PackedMatrix OperandOf(IBackend backend, PackedMatrix packed) => packed;
+
+    private static OpWork MatMulWork(int m, int n, int k) => new("MatMul", 2.0 * m * n * k, 4.0 * ((double)m * k + (double)n * k + (double)m * n));
+
+    private static OpWork Moving(string op, double flops, params ReadOnlySpan<View<float>> views)
+    {
+        var bytes = 0.0;
+        foreach (var view in views) bytes += 4.0 * view.Length;
+        return new OpWork(op, flops, bytes);
+    }
+
+    /// <summary>A view that a call writes.</summary>
+    protected readonly struct Written
+    {
+        /// <summary>Written floats, or none.</summary>
+        public View<float> Floats { get; private init; }
+
+        /// <summary>Written ints, or none.</summary>
+        public View<int> Ints { get; private init; }
+
+        /// <summary>Floats.</summary>
+        public static implicit operator Written(View<float> view) => new() { Floats = view };
+
+        /// <summary>Ints.</summary>
+        public static implicit operator Written(View<int> view) => new() { Ints = view };
+    }
+}

@@ -1,0 +1,82 @@
+namespace ClipGen.Kernels;
+
+public sealed unsafe partial class ReferenceBackend : IElementwise
+{
+    /// <inheritdoc/>
+    public void Activate(Activation activation, View<float> input, View<float> output)
+    {
+        float* x = Pointer(input), y = Pointer(output);
+        for (var i = 0L; i < input.Length; i++) y[i] = (float)Activated(activation, x[i]);
+    }
+
+    /// <inheritdoc/>
+    public void Add(View<float> a, View<float> b, View<float> output)
+    {
+        float* x = Pointer(a), z = Pointer(b), y = Pointer(output);
+        for (var i = 0L; i < a.Length; i++) y[i] = x[i] + z[i % b.Length];
+    }
+
+    /// <inheritdoc/>
+    public void Subtract(View<float> a, View<float> b, View<float> output)
+    {
+        float* x = Pointer(a), z = Pointer(b), y = Pointer(output);
+        for (var i = 0L; i < a.Length; i++) y[i] = x[i] - z[i % b.Length];
+    }
+
+    /// <inheritdoc/>
+    public void Multiply(View<float> a, View<float> b, View<float> output)
+    {
+        float* x = Pointer(a), z = Pointer(b), y = Pointer(output);
+        for (var i = 0L; i < a.Length; i++) y[i] = x[i] * z[i % b.Length];
+    }
+
+    /// <inheritdoc/>
+    public void Affine(View<float> input, float scale, float shift, View<float> output)
+    {
+        float* x = Pointer(input), y = Pointer(output);
+        for (var i = 0L; i < input.Length; i++) y[i] = (float)((double)x[i] * scale + shift);
+    }
+
+    /// <inheritdoc/>
+    public void Clamp(View<float> input, float low, float high, View<float> output)
+    {
+        float* x = Pointer(input), y = Pointer(output);
+        for (var i = 0L; i < input.Length; i++) y[i] = MathF.Min(MathF.Max(x[i], low), high);
+    }
+
+    /// <inheritdoc/>
+    public void Fill(float value, View<float> output) => Span(output).Fill(value);
+
+    /// <summary>The pointwise functions in double.</summary>
+    private static double Activated(Activation activation, double x) => activation switch
+    {
+        Activation.None => x,
+        Activation.Relu => Math.Max(x, 0),
+        Activation.LeakyRelu => x > 0 ? x : 0.2 * x,
+        Activation.Silu => x / (1 + Math.Exp(-x)),
+        Activation.Gelu => 0.5 * x * (1 + Erf(x / Math.Sqrt(2))),
+        Activation.QuickGelu => x / (1 + Math.Exp(-1.702 * x)),
+        _ => throw new ArgumentOutOfRangeException(nameof(activation), activation, "unknown activation"),
+    };
+
+    /// <summary>erf: its Taylor series up to |x| = 2.5, beyond that the continued fraction of erfc (Abramowitz and Stegun 7.1.5, 7.1.14); both to double accuracy.</summary>
+    private static double Erf(double x)
+    {
+        if (double.IsNaN(x)) return x;
+        var a = Math.Abs(x);
+        if (a > 6) return Math.Sign(x);
+        if (a < 2.5)
+        {
+            double term = x, sum = x;
+            for (var n = 1; Math.Abs(term) > 1e-18 * Math.Abs(sum); n++)
+            {
+                term *= -x * x / n;
+                sum += term / (2 * n + 1);
+            }
+            return 2 / Math.Sqrt(Math.PI) * sum;
+        }
+        var fraction = a;
+        for (var n = 60; n >= 1; n--) fraction = a + n / 2.0 / fraction;
+        return Math.Sign(x) * (1 - Math.Exp(-a * a) / Math.Sqrt(Math.PI) / fraction);
+    }
+}

@@ -1,0 +1,34 @@
+namespace ClipGen.Kernels;
+
+/// <summary>
+/// Philox 4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", 2011): ten rounds that turn a 128-bit counter
+/// and a 64-bit key into 128 random bits. Nothing is stored between numbers.
+/// </summary>
+/// <remarks>Here the key is the seed and the counter is (index low, index high, step, purpose); a block of four words serves four neighbouring indices.</remarks>
+public static class Philox
+{
+    /// <summary>The four random words of a counter and key.</summary>
+    public static (uint X, uint Y, uint Z, uint W) Block(uint x, uint y, uint z, uint w, uint key0, uint key1)
+    {
+        for (var round = 0; round < 10; round++)
+        {
+            var first = (ulong)x * 0xD2511F53u;
+            var second = (ulong)z * 0xCD9E8D57u;
+            (x, y, z, w) = ((uint)(second >> 32) ^ y ^ key0, (uint)second, (uint)(first >> 32) ^ w ^ key1, (uint)first);
+            key0 += 0x9E3779B9u;
+            key1 += 0xBB67AE85u;
+        }
+        return (x, y, z, w);
+    }
+
+    /// <summary>The 32 random bits of an index.</summary>
+    public static uint Bits(in RandomKey key, long index)
+    {
+        var block = (ulong)index >> 2;
+        var (x, y, z, w) = Block((uint)block, (uint)(block >> 32), key.Step, key.Purpose, (uint)key.Seed, (uint)(key.Seed >> 32));
+        return (index & 3) switch { 0 => x, 1 => y, 2 => z, _ => w };
+    }
+
+    /// <summary>A uniform number in [0, 1): the upper 24 bits, exactly representable.</summary>
+    public static float Uniform(in RandomKey key, long index) => (Bits(key, index) >> 8) * (1f / (1 << 24));
+}

@@ -1,0 +1,10 @@
+namespace ClipGen.Kernels;
+
+public sealed unsafe partial class ReferenceBackend : IRandom
+{
+    /// <inheritdoc/>
+    public void FillUniform(in RandomKey key, long firstIndex, View<float> output)
+    {
+        for (var i = 0L; i < output.Length; i++) Pointer(output)[i] = Philox.Uniform(key, firstIndex + i);
+    }
+}

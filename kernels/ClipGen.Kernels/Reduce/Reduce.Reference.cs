@@ -1,0 +1,39 @@
+namespace ClipGen.Kernels;
+
+public sealed unsafe partial class ReferenceBackend : IReduce
+{
+    /// <inheritdoc/>
+    public void MeanRows(View<float> input, int rows, int columns, View<float> output)
+    {
+        float* x = Pointer(input), y = Pointer(output);
+        for (var r = 0; r < rows; r++) y[r] = (float)(Total(x + (long)r * columns, columns) / columns);
+    }
+
+    /// <inheritdoc/>
+    public void SumRows(View<float> input, int rows, int columns, View<float> output)
+    {
+        float* x = Pointer(input), y = Pointer(output);
+        for (var r = 0; r < rows; r++) y[r] = (float)Total(x + (long)r * columns, columns);
+    }
+
+    /// <inheritdoc/>
+    public void ArgMaxRows(View<float> input, int rows, int columns, View<int> output)
+    {
+        var x = Pointer(input);
+        var y = Pointer(output);
+        for (var r = 0; r < rows; r++, x += columns)
+        {
+            var best = 0;
+            for (var c = 1; c < columns && !float.IsNaN(x[best]); c++)
+                if (x[c] > x[best] || float.IsNaN(x[c])) best = c;
+            y[r] = best;
+        }
+    }
+
+    private static double Total(float* x, int count)
+    {
+        var sum = 0.0;
+        for (var i = 0; i < count; i++) sum += x[i];
+        return sum;
+    }
+}

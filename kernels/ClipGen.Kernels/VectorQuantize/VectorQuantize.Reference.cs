@@ -1,0 +1,33 @@
+namespace ClipGen.Kernels;
+
+public sealed unsafe partial class ReferenceBackend : IVectorQuantize
+{
+    /// <inheritdoc/>
+    public void NearestCode(View<float> input, View<float> codebook, int rows, int codes, int width, View<int> output)
+    {
+        float* x = Pointer(input), e = Pointer(codebook);
+        for (var r = 0; r < rows; r++)
+        {
+            var best = double.PositiveInfinity;
+            for (var j = 0; j < codes; j++)
+            {
+                var distance = Distance(x + (long)r * width, e + (long)j * width, width);
+                if (distance >= best) continue;
+                best = distance;
+                Pointer(output)[r] = j;
+            }
+        }
+    }
+
+    /// <summary>Squared Euclidean distance in double.</summary>
+    internal static double Distance(float* a, float* b, int width)
+    {
+        var sum = 0.0;
+        for (var i = 0; i < width; i++)
+        {
+            var d = (double)a[i] - b[i];
+            sum += d * d;
+        }
+        return sum;
+    }
+}

@@ -1,2 +1,0 @@
-namespace ClipGen.Checkpoints.Tests;
-public class T { [Fact] public void A() => Assert.True(true); }
