@@ -15,7 +15,7 @@ public sealed class Device(IBackend backend) : IDisposable
     public MemoryCounters Memory => Backend.Memory;
 
     /// <summary>The SIMD backend on <paramref name="threads"/> threads (0: one per processor).</summary>
-    public static Device Cpu(int threads = 0) => new((IBackend)(object)new CpuBackend(threads));
+    public static Device Cpu(int threads = 0) => new(new CpuBackend(threads));
 
     /// <summary>A tensor with undefined contents.</summary>
     public Tensor Empty(Shape shape, DType type = DType.Float32) => new(this, shape, type);
