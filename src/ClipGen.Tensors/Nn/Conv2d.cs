@@ -13,8 +13,7 @@ public sealed class Conv2d : Module
     public Conv2d(WeightLoader weights, int kernel, int stride = 1, int padBefore = 0, int? padAfter = null, bool hasBias = true, int upsample = 1)
         : base(weights.Path)
     {
-        var shape = weights.ShapeOf("weight");
-        if (shape.Length != 4) throw new WeightException($"tensor '{weights.NameOf("weight")}' has shape {new Shape(shape)}, expected four axes");
+        var shape = weights.ShapeOf("weight", 4);
         (this.kernel, this.stride, this.padBefore, this.padAfter, this.upsample) = (kernel, stride, padBefore, padAfter ?? padBefore, upsample);
         InChannels = shape[1];
         OutChannels = shape[0];

@@ -6,6 +6,9 @@ public interface IWeightSource
     /// <summary>What to call it in messages: the file's name.</summary>
     string Name { get; }
 
+    /// <summary>Names of all its tensors.</summary>
+    IReadOnlyCollection<string> Names { get; }
+
     /// <summary>Shape of a tensor in PyTorch's layout, or null when there is none of that name.</summary>
     long[]? ShapeOf(string name);
 

@@ -27,7 +27,7 @@ public sealed class GroupNorm : Module
     /// <summary>Loads the layer.</summary>
     public GroupNorm(WeightLoader weights, int groups = 32) : base(weights.Path)
     {
-        var channels = weights.ShapeOf("weight")[0];
+        var channels = weights.ShapeOf("weight", 1)[0];
         this.groups = groups;
         gamma = Own(weights.Tensor("weight", channels));
         beta = Own(weights.Tensor("bias", channels));
@@ -45,7 +45,7 @@ public sealed class BatchNorm2d : Module
     /// <summary>Loads the layer.</summary>
     public BatchNorm2d(WeightLoader weights) : base(weights.Path)
     {
-        var channels = weights.ShapeOf("weight")[0];
+        var channels = weights.ShapeOf("weight", 1)[0];
         gamma = Own(weights.Tensor("weight", channels));
         beta = Own(weights.Tensor("bias", channels));
         mean = Own(weights.Tensor("running_mean", channels));

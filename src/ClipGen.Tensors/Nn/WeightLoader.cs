@@ -11,13 +11,64 @@ public sealed class WeightLoader
     private const int PieceFloats = 1 << 20;
     private readonly IWeightSource source;
     private readonly string prefix;
+    private readonly WeightSurvey? survey;
+    private readonly List<IDisposable> loaded;
 
     /// <summary>A loader for a whole model.</summary>
     public WeightLoader(Device device, IWeightSource source, string prefix = "")
+        : this(device, source, prefix, null, [])
+    {
+    }
+
+    private WeightLoader(Device device, IWeightSource source, string prefix, WeightSurvey? survey, List<IDisposable> loaded)
     {
         Device = device;
         this.source = source;
         this.prefix = prefix;
+        this.survey = survey;
+        this.loaded = loaded;
+    }
+
+    /// <summary>
+    /// Builds a model twice: first over placeholders, to learn every name and shape it asks for and to report all that is missing,
+    /// unexpected or mis-shaped together before a byte is read; then for good.
+    /// </summary>
+    /// <param name="device">Where the weights go.</param>
+    /// <param name="source">The weights.</param>
+    /// <param name="what">What is being loaded, for messages: "a GPT".</param>
+    /// <param name="build">Constructs the model.</param>
+    /// <param name="ignore">Names that may stand in the source without being used.</param>
+    /// <exception cref="WeightException">The weights do not fit the model.</exception>
+    public static T Load<T>(Device device, IWeightSource source, string what, Func<WeightLoader, T> build, Func<string, bool>? ignore = null) where T : IDisposable
+    {
+        Check(device, source, what, build, _ => 0, ignore);
+        List<IDisposable> loaded = [];
+        try
+        {
+            return build(new WeightLoader(device, source, "", null, loaded));
+        }
+        catch
+        {
+            // A constructor that throws leaves nobody who could free what it had loaded.
+            foreach (var part in loaded) part.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The first half of <see cref="Load"/>: builds the model over placeholders and reports all that does not fit; reads no weight.</summary>
+    /// <param name="device">Where the weights would go.</param>
+    /// <param name="source">The weights.</param>
+    /// <param name="what">What would be loaded, for messages.</param>
+    /// <param name="build">Constructs the model.</param>
+    /// <param name="read">Takes what is wanted from the model of placeholders: its sizes.</param>
+    /// <param name="ignore">Names that may stand in the source without being used.</param>
+    /// <exception cref="WeightException">The weights do not fit the model.</exception>
+    public static TResult Check<T, TResult>(Device device, IWeightSource source, string what, Func<WeightLoader, T> build, Func<T, TResult> read, Func<string, bool>? ignore = null) where T : IDisposable
+    {
+        var survey = new WeightSurvey(source, what);
+        using var model = build(new WeightLoader(device, source, "", survey, []));
+        survey.ThrowIfUnfit(ignore ?? (_ => false));
+        return read(model);
     }
 
     /// <summary>Where the weights go.</summary>
@@ -27,7 +78,7 @@ public sealed class WeightLoader
     public string Path => prefix.TrimEnd('.');
 
     /// <summary>A loader for a child module.</summary>
-    public WeightLoader In(string child) => new(Device, source, $"{prefix}{child}.");
+    public WeightLoader In(string child) => new(Device, source, $"{prefix}{child}.", survey, loaded);
 
     /// <summary>Full name of a weight of this module.</summary>
     public string NameOf(string name) => prefix + name;
@@ -35,16 +86,40 @@ public sealed class WeightLoader
     /// <summary>Whether there is a weight of that name.</summary>
     public bool Has(string name) => source.ShapeOf(prefix + name) is not null;
 
+    /// <summary>Number of children <c>name.0</c>, <c>name.1</c>, … that have at least one weight.</summary>
+    public int CountOf(string name)
+    {
+        HashSet<int> found = [];
+        var start = $"{prefix}{name}.";
+        foreach (var candidate in source.Names)
+        {
+            if (!candidate.StartsWith(start, StringComparison.Ordinal)) continue;
+            var end = candidate.IndexOf('.', start.Length);
+            if (end > 0 && int.TryParse(candidate.AsSpan(start.Length, end - start.Length), System.Globalization.NumberStyles.None, null, out var index)) found.Add(index);
+        }
+        // A gap (5 without 4) makes the children behind it unexpected tensors, which the survey names.
+        var count = 0;
+        while (found.Contains(count)) count++;
+        return count;
+    }
+
     /// <summary>Shape of a weight, in PyTorch's layout.</summary>
-    /// <exception cref="WeightException">There is none of that name.</exception>
-    public int[] ShapeOf(string name) =>
-        [.. (source.ShapeOf(prefix + name) ?? throw new WeightException($"{source.Name}: tensor '{prefix}{name}' is missing")).Select(axis => checked((int)axis))];
+    /// <exception cref="WeightException">There is none of that name, or it has another number of axes.</exception>
+    public int[] ShapeOf(string name, int rank)
+    {
+        var found = source.ShapeOf(prefix + name);
+        if (found is not null && found.Length == rank) return [.. found.Select(axis => checked((int)axis))];
+        var expected = Enumerable.Repeat(AnySize, rank).ToArray();
+        if (survey is null) throw WrongShape(name, found, expected);
+        survey.Ask(prefix + name, expected);
+        return expected;
+    }
 
     /// <summary>A weight as it is.</summary>
     public Tensor Tensor(string name, params ReadOnlySpan<int> shape)
     {
-        Require(name, shape);
-        var tensor = TensorScope.Detach(Device.Empty(new Shape(shape)));
+        if (Surveyed(name, shape)) return TensorScope.Detach(Device.Empty(new Shape(0)));
+        var tensor = Loaded(TensorScope.Detach(Device.Empty(new Shape(shape))));
         var view = tensor.Floats;
         ForPieces(tensor.Count, PieceFloats, (first, count) =>
         {
@@ -58,9 +133,9 @@ public sealed class WeightLoader
     /// <summary>A linear layer's weight [N, K], packed.</summary>
     public PackedMatrix Matrix(string name, int n, int k)
     {
-        Require(name, [n, k]);
-        var packed = Device.Backend.AllocatePacked(n, k);
-        var rows = Math.Max(1, PieceFloats / Math.Max(1, k));
+        if (Surveyed(name, [n, k])) return Device.Backend.AllocatePacked(0, 0);
+        var packed = Loaded(Device.Backend.AllocatePacked(n, k));
+        var rows = Math.Max(1, PieceFloats / Math.Max(1, k) / 32 * 32);
         ForPieces(n, rows, (first, count) =>
         {
             var piece = new float[count * k];
@@ -73,14 +148,14 @@ public sealed class WeightLoader
     /// <summary>A weight that multiplies from the right, [K, N] (CLIP's projections), packed as its transpose.</summary>
     public PackedMatrix TransposedMatrix(string name, int k, int n)
     {
-        Require(name, [k, n]);
+        if (Surveyed(name, [k, n])) return Device.Backend.AllocatePacked(0, 0);
         var whole = new float[k * n];
         source.ReadFloats(prefix + name, 0, whole);
         var rows = new float[n * k];
         for (var i = 0; i < k; i++)
             for (var j = 0; j < n; j++)
                 rows[j * k + i] = whole[i * n + j];
-        var packed = Device.Backend.AllocatePacked(n, k);
+        var packed = Loaded(Device.Backend.AllocatePacked(n, k));
         Device.Backend.PackRows(rows, 0, n, packed);
         return packed;
     }
@@ -88,10 +163,10 @@ public sealed class WeightLoader
     /// <summary>A convolution's filters [O, I, kernel, kernel], packed as [O, kernel·kernel·I].</summary>
     public PackedMatrix Filter(string name, int outChannels, int inChannels, int kernel)
     {
-        Require(name, [outChannels, inChannels, kernel, kernel]);
+        if (Surveyed(name, [outChannels, inChannels, kernel, kernel])) return Device.Backend.AllocatePacked(0, 0);
         var taps = kernel * kernel;
         var k = taps * inChannels;
-        var packed = Device.Backend.AllocatePacked(outChannels, k);
+        var packed = Loaded(Device.Backend.AllocatePacked(outChannels, k));
         ForPieces(outChannels, Math.Max(1, PieceFloats / k), (first, count) =>
         {
             var piece = new float[count * k];
@@ -106,21 +181,60 @@ public sealed class WeightLoader
         return packed;
     }
 
-    // Pieces are independent, so several threads read and pack at once: loading is bound by memory, not by one core.
-    private static void ForPieces(long total, int pieceLength, Action<long, int> body) =>
-        Parallel.For(0, (total + pieceLength - 1) / pieceLength, piece =>
-        {
-            var first = piece * pieceLength;
-            body(first, (int)Math.Min(pieceLength, total - first));
-        });
-
-    private void Require(string name, ReadOnlySpan<int> shape)
+    /// <summary>A single number.</summary>
+    public float Scalar(string name)
     {
-        var found = ShapeOf(name);
-        if (!shape.SequenceEqual(found))
-            throw new WeightException($"{source.Name}: tensor '{prefix}{name}' has shape {new Shape(found)}, expected {new Shape(shape)}");
+        if (Surveyed(name, [])) return 0;
+        var value = new float[1];
+        source.ReadFloats(prefix + name, 0, value);
+        return value[0];
     }
+
+    // Pieces are independent, so several threads read and pack at once: loading is bound by memory, not by one core.
+    private static void ForPieces(long total, int pieceLength, Action<long, int> body)
+    {
+        try
+        {
+            Parallel.For(0, (total + pieceLength - 1) / pieceLength, piece =>
+            {
+                var first = piece * pieceLength;
+                body(first, (int)Math.Min(pieceLength, total - first));
+            });
+        }
+        catch (AggregateException failures)
+        {
+            // The first failure says what is wrong with the file; the others are its echoes.
+            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(failures.InnerExceptions[0]);
+        }
+    }
+
+    private T Loaded<T>(T part) where T : IDisposable
+    {
+        loaded.Add(part);
+        return part;
+    }
+
+    /// <summary>In a survey: notes the request and answers true, so that the caller returns a placeholder. Otherwise checks the shape.</summary>
+    private bool Surveyed(string name, ReadOnlySpan<int> shape)
+    {
+        if (survey is not null)
+        {
+            survey.Ask(prefix + name, shape);
+            return true;
+        }
+        var found = source.ShapeOf(prefix + name);
+        if (found is null || !WeightSurvey.Fits(found, shape)) throw WrongShape(name, found, shape);
+        return false;
+    }
+
+    private WeightException WrongShape(string name, long[]? found, ReadOnlySpan<int> expected) =>
+        new(found is null
+            ? $"{source.Name}: tensor '{prefix}{name}' is missing"
+            : $"{source.Name}: tensor '{prefix}{name}' has shape {WeightSurvey.Print(found)}, expected {WeightSurvey.Print(expected)}");
+
+    /// <summary>An axis whose size is not known because the tensor that would tell it is missing: any size will do.</summary>
+    internal const int AnySize = -1;
 }
 
-/// <summary>A weight is missing or has the wrong shape.</summary>
+/// <summary>Weights are missing, unexpected or have the wrong shape.</summary>
 public sealed class WeightException(string message) : Exception(message);

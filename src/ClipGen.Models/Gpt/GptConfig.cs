@@ -1,0 +1,43 @@
+using ClipGen.Tensors.Nn;
+
+namespace ClipGen.Models.Gpt;
+
+/// <summary>Sizes of the GPT over picture codes.</summary>
+public sealed record GptConfig
+{
+    /// <summary>Codes it chooses from: the VQ-GAN's codebook.</summary>
+    public required int Vocabulary { get; init; }
+
+    /// <summary>Transformer blocks.</summary>
+    public required int Layers { get; init; }
+
+    /// <summary>Channels.</summary>
+    public required int Width { get; init; }
+
+    /// <summary>Attention heads.</summary>
+    public required int Heads { get; init; }
+
+    /// <summary>Positions: the condition and all codes but the last. It equals the number of codes of a picture.</summary>
+    public required int BlockSize { get; init; }
+
+    /// <summary>Width of the CLIP embedding it is conditioned on.</summary>
+    public required int ConditionSize { get; init; }
+
+    /// <summary>Reads all sizes off the weights' shapes; only the heads can't be seen there.</summary>
+    /// <param name="weights">Loader at the model's top.</param>
+    /// <param name="heads">Attention heads; null for Width / 64, which holds for gpt2_medium and gpt2_large.</param>
+    /// <exception cref="WeightException">A telling tensor is missing.</exception>
+    public static GptConfig Infer(WeightLoader weights, int? heads)
+    {
+        var table = weights.ShapeOf("tok_emb.weight", 2);
+        return new GptConfig
+        {
+            Vocabulary = table[0],
+            Width = table[1],
+            Layers = weights.CountOf("blocks"),
+            Heads = HeadCount.Of(table[1], heads, "the GPT"),
+            BlockSize = weights.ShapeOf("pos_emb", 3)[1],
+            ConditionSize = weights.ShapeOf("cond_proj.weight", 2)[1],
+        };
+    }
+}

@@ -1,0 +1,96 @@
+using ClipGen.Tensors;
+using ClipGen.Tensors.Nn;
+
+namespace ClipGen.Models.VqGan;
+
+/// <summary>
+/// VQ-GAN (Esser, Rombach, Ommer 2021): a picture as a grid of indices into a learned codebook, and back. Pictures are [N, H, W, 3] with
+/// values in [−1, 1]; a code stands for a square of <see cref="Factor"/> pixels.
+/// </summary>
+public sealed class VqGanModel : Module
+{
+    private readonly Encoder encoder;
+    private readonly Decoder decoder;
+
+    private VqGanModel(WeightLoader weights) : base("")
+    {
+        Device = weights.Device;
+        encoder = Own(new Encoder(weights.In("encoder")));
+        decoder = Own(new Decoder(weights.In("decoder")));
+        var table = weights.ShapeOf("quantizer.embedding.weight", 2);
+        Codebook = Own(weights.Tensor("quantizer.embedding.weight", table));
+        (Codes, CodeSize) = (table[0], table[1]);
+        if (weights.Has("discriminator.head.weight")) Discriminator = Own(new Discriminator(weights.In("discriminator")));
+    }
+
+    /// <summary>Where it computes.</summary>
+    public Device Device { get; }
+
+    /// <summary>Entries of the codebook.</summary>
+    public int Codes { get; }
+
+    /// <summary>Channels of a code.</summary>
+    public int CodeSize { get; }
+
+    /// <summary>Pixels per code along one side: 16 in the released model.</summary>
+    public int Factor => encoder.Factor;
+
+    /// <summary>The codebook [K, Z].</summary>
+    public Tensor Codebook { get; }
+
+    /// <summary>The discriminator of the adversarial loss, where the checkpoint has it.</summary>
+    public Discriminator? Discriminator { get; }
+
+    /// <summary>Loads the model.</summary>
+    /// <exception cref="WeightException">The weights are not a VQ-GAN's.</exception>
+    public static VqGanModel Load(Device device, IWeightSource source) =>
+        WeightLoader.Load(device, source, ModelKind.VqGan.Describe(), weights => new VqGanModel(weights), Ignored);
+
+    /// <summary>Checks names and shapes without reading a weight.</summary>
+    /// <returns>Number of codes.</returns>
+    /// <exception cref="WeightException">The weights are not a VQ-GAN's.</exception>
+    public static int Check(Device device, IWeightSource source) =>
+        WeightLoader.Check(device, source, ModelKind.VqGan.Describe(), weights => new VqGanModel(weights), model => model.Codes, Ignored);
+
+    /// <summary>Pictures -> latents [N, H/f, W/f, Z], not yet quantised.</summary>
+    /// <exception cref="ShapeException">The sides are not multiples of <see cref="Factor"/>.</exception>
+    public Tensor Encode(Tensor pictures)
+    {
+        if (pictures.Shape.Rank != 4 || pictures.Shape[3] != 3 || pictures.Shape[1] % Factor != 0 || pictures.Shape[2] % Factor != 0 || pictures.Shape[1] * pictures.Shape[2] == 0)
+            throw new ShapeException("VqGan.Encode", $"pictures {pictures.Shape}, expected [N, H, W, 3] with sides that are multiples of {Factor}");
+        return encoder.Forward(pictures);
+    }
+
+    /// <summary>Latents [N, h, w, Z] -> codes int [N, h, w], the nearest ones.</summary>
+    public Tensor Quantize(Tensor latents) => latents.NearestCode(Codebook);
+
+    /// <summary>Codes int [N, h, w] -> their vectors [N, h, w, Z].</summary>
+    /// <exception cref="ArgumentOutOfRangeException">A code is outside the codebook.</exception>
+    public Tensor Embed(Tensor codes) => codes.Embedding(Codebook);
+
+    /// <summary>Latents [N, h, w, Z] -> pictures.</summary>
+    public Tensor Decode(Tensor latents)
+    {
+        if (latents.Shape.Rank != 4 || latents.Shape[3] != CodeSize)
+            throw new ShapeException("VqGan.Decode", $"latents {latents.Shape}, expected [N, h, w, {CodeSize}]");
+        return decoder.Forward(latents);
+    }
+
+    /// <summary>Codes int [N, h, w] -> pictures.</summary>
+    public Tensor DecodeCodes(Tensor codes)
+    {
+        using var latents = Embed(codes);
+        return Decode(latents);
+    }
+
+    /// <summary>Pictures through the bottleneck and back. The decoder sees <c>z + (e − z)</c>, rounded as in training (straight-through).</summary>
+    public Tensor Reconstruct(Tensor pictures)
+    {
+        using var scope = new TensorScope();
+        var z = Encode(pictures);
+        return scope.Keep(Decode(z.Add(Embed(Quantize(z)).Subtract(z))));
+    }
+
+    // A count that only training uses.
+    private static bool Ignored(string name) => name.EndsWith(".num_batches_tracked", StringComparison.Ordinal);
+}

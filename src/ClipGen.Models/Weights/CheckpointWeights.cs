@@ -1,0 +1,54 @@
+using ClipGen.Checkpoints;
+using ClipGen.Tensors.Nn;
+
+namespace ClipGen.Models;
+
+/// <summary>
+/// A checkpoint file as a model's weights. A file may hold a bare state dict, or one under <c>model</c> beside optimiser state and
+/// scalars, as the trainers save it. Dispose it when the model is loaded.
+/// </summary>
+public sealed class CheckpointWeights : IWeightSource, IDisposable
+{
+    private readonly Checkpoint checkpoint;
+    private readonly Dictionary<string, CheckpointTensor> tensors;
+
+    private CheckpointWeights(Checkpoint checkpoint)
+    {
+        this.checkpoint = checkpoint;
+        const string nested = "model.";
+        var hasModel = checkpoint.Tensors.Any(tensor => tensor.Name.StartsWith(nested, StringComparison.Ordinal));
+        tensors = [];
+        foreach (var tensor in checkpoint.Tensors)
+        {
+            if (hasModel && !tensor.Name.StartsWith(nested, StringComparison.Ordinal)) continue;
+            tensors[hasModel ? tensor.Name[nested.Length..] : tensor.Name] = tensor;
+        }
+    }
+
+    /// <inheritdoc/>
+    public string Name => checkpoint.Path;
+
+    /// <inheritdoc/>
+    public IReadOnlyCollection<string> Names => tensors.Keys;
+
+    /// <summary>Opens a file and checks that it holds the expected kind of model.</summary>
+    /// <exception cref="CheckpointException">The file can't be read.</exception>
+    /// <exception cref="WeightException">It holds something else.</exception>
+    public static CheckpointWeights Open(string path, ModelKind expected)
+    {
+        var weights = new CheckpointWeights(Checkpoint.Open(path));
+        var found = ModelKinds.Recognise(weights.Names);
+        if (found == expected) return weights;
+        weights.Dispose();
+        throw new WeightException($"{path}: expected {expected.Describe()}, found {(found is { } kind ? kind.Describe() : "tensors of no model that is known here")}; `clipgen inspect` lists what is in a file");
+    }
+
+    /// <inheritdoc/>
+    public long[]? ShapeOf(string name) => tensors.TryGetValue(name, out var tensor) ? [.. tensor.Shape] : null;
+
+    /// <inheritdoc/>
+    public void ReadFloats(string name, long first, Span<float> destination) => tensors[name].ReadFloats(first, destination);
+
+    /// <inheritdoc/>
+    public void Dispose() => checkpoint.Dispose();
+}
