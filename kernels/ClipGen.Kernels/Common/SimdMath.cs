@@ -17,11 +17,12 @@ internal static partial class SimdMath
         // ln 2 in two parts: the first has so few bits that n times it is exact.
         var r = S.MultiplyAdd(n, S.Broadcast(-0.693359375f), limited);
         r = S.MultiplyAdd(n, S.Broadcast(2.12194440e-4f), r);
-        var p = S.Broadcast(1.0f / 720);
-        p = S.MultiplyAdd(p, r, S.Broadcast(1.0f / 120));
-        p = S.MultiplyAdd(p, r, S.Broadcast(1.0f / 24));
-        p = S.MultiplyAdd(p, r, S.Broadcast(1.0f / 6));
-        p = S.MultiplyAdd(p, r, S.Broadcast(0.5f));
+        // 1 + r + r²·P(r), P of degree 4 with the least relative error on the interval (3.7e-9; the Taylor coefficients err by 1.7e-7 at its ends).
+        var p = S.Broadcast(1.38145697e-3f);
+        p = S.MultiplyAdd(p, r, S.Broadcast(8.36873055e-3f));
+        p = S.MultiplyAdd(p, r, S.Broadcast(4.1668389e-2f));
+        p = S.MultiplyAdd(p, r, S.Broadcast(0.166665211f));
+        p = S.MultiplyAdd(p, r, S.Broadcast(0.49999994f));
         p = S.MultiplyAdd(p, S.Multiply(r, r), S.Add(r, S.Broadcast(1f)));
         var half = S.Round(S.Multiply(n, S.Broadcast(0.5f)));
         var y = S.Multiply(S.Multiply(p, S.PowerOfTwo(half)), S.PowerOfTwo(S.Subtract(n, half)));
