@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.ExceptionServices;
 
 namespace ClipGen.Kernels;
 
@@ -44,7 +45,7 @@ public sealed unsafe class WorkerPool : IDisposable
     public int Threads { get; }
 
     /// <summary>Runs parts 0 … count − 1 of <paramref name="body"/> on all threads and returns when all are done. Parts may run in any order, so they must not depend on each other. Not re-entrant from inside a part.</summary>
-    /// <exception cref="AggregateException">A part threw; the first failure is inside, and parts not yet begun were left out.</exception>
+    /// <exception cref="Exception">A part threw: its own exception, the first one if there were several, whatever the number of threads. Parts not yet begun were left out.</exception>
     public void Run<TBody>(int count, ref TBody body) where TBody : struct, IParallelBody
     {
         if (count <= 0) return;
@@ -69,7 +70,7 @@ public sealed unsafe class WorkerPool : IDisposable
             var spinner = new SpinWait();
             while (Volatile.Read(ref counters.Done) != count)
                 spinner.SpinOnce(sleep1Threshold: -1);
-            if (failure is not null) throw new AggregateException(failure);
+            if (failure is not null) ExceptionDispatchInfo.Throw(failure);
         }
     }
 
