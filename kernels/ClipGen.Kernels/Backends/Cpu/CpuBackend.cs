@@ -10,11 +10,14 @@ public sealed partial class CpuBackend : HostBackend, IBackend
     /// <param name="threads">Threads to compute with, the caller's included; 0 for all processors.</param>
     /// <param name="simd">Instruction set to use; null for the best there is, or what <c>CLIPGEN_SIMD</c> forces.</param>
     /// <exception cref="PlatformNotSupportedException">The processor lacks the level that was asked for.</exception>
-    public CpuBackend(int threads = 0, SimdLevel? simd = null)
+    public CpuBackend(int threads = 0, SimdLevel? simd = null) : this(threads, Required(simd ?? SimdLevels.Default))
+    {
+    }
+
+    private CpuBackend(int threads, SimdLevel simd)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(threads);
-        Simd = simd ?? SimdLevels.Default;
-        SimdLevels.Require(Simd);
+        Simd = simd;
         Workers = new WorkerPool(threads == 0 ? Environment.ProcessorCount : threads);
     }
 
@@ -33,11 +36,23 @@ public sealed partial class CpuBackend : HostBackend, IBackend
     /// <summary>A second block per thread: sums of tiles.</summary>
     private readonly ScratchMemory sumScratch = new();
 
+    /// <summary>
+    /// A backend at a level that this processor may lack. The kernels are written in portable vectors, so they run all the same, in
+    /// software: slowly, but it is the same code, and a test of it is a test of what runs elsewhere.
+    /// </summary>
+    internal static CpuBackend InSoftware(int threads, SimdLevel simd) => new(threads, simd);
+
     /// <inheritdoc/>
     protected override void DisposeWorkers()
     {
         Workers.Dispose();
         rowScratch.Dispose();
         sumScratch.Dispose();
+    }
+
+    private static SimdLevel Required(SimdLevel simd)
+    {
+        SimdLevels.Require(simd);
+        return simd;
     }
 }

@@ -1,0 +1,57 @@
+using ClipGen.OpCases;
+
+namespace ClipGen.Kernels.Tests;
+
+/// <summary>
+/// Instruction sets that this machine lacks, run in software through every small case: the tiles and kernels of a wider processor
+/// are then tested before one is at hand. Multiply-adds may round otherwise than in hardware; the tolerances allow either.
+/// </summary>
+public sealed class SoftwareLevelTests
+{
+    public static TheoryData<SimdLevel> Levels() => [.. Enum.GetValues<SimdLevel>()];
+
+    [Theory]
+    [MemberData(nameof(Levels))]
+    public void EveryCaseMatchesTheReference(SimdLevel level)
+    {
+        using var reference = new ReferenceBackend();
+        using var cpu = CpuBackend.InSoftware(2, level);
+        Assert.Equal(level, cpu.Simd);
+        foreach (var test in CaseRegistry.All.Where(test => !test.Large))
+            CaseRunner.Compare(test, CaseRunner.Execute(test, reference), CaseRunner.Execute(test, cpu, shift: 1), $"cpu {level} in software");
+    }
+
+    [Theory]
+    [MemberData(nameof(Levels))]
+    public void EveryHeightOfTheTileMatchesPlainSums(SimdLevel level) => Tile(level);
+
+    // Rows 1 … 12 go through every body of a tile; the panel's missing rows hold values that must not reach the result.
+    private static unsafe void Tile(SimdLevel level)
+    {
+        const int depth = 19, stride = 40;
+        var panelRows = GemmTile.Rows(level);
+        var a = CaseData.Normal(depth * panelRows, 1);
+        var b = CaseData.Normal(depth * GemmTile.Columns, 2);
+        for (var rows = 1; rows <= panelRows; rows++)
+            foreach (var accumulate in new[] { false, true })
+            {
+                var c = CaseData.Normal(panelRows * stride, 3);
+                var before = c.ToArray();
+                fixed (float* x = a, y = b, z = c) GemmTile.Multiply(level, x, y, depth, rows, z, stride, accumulate);
+                for (var r = 0; r < panelRows; r++)
+                    for (var j = 0; j < stride; j++)
+                    {
+                        var found = c[r * stride + j];
+                        if (r >= rows || j >= GemmTile.Columns)
+                        {
+                            Assert.Equal(before[r * stride + j], found);
+                            continue;
+                        }
+                        double sum = accumulate ? before[r * stride + j] : 0;
+                        for (var k = 0; k < depth; k++) sum += (double)a[k * panelRows + r] * b[k * GemmTile.Columns + j];
+                        // Twenty roundings of sums below 30: 20 · 2⁻²⁴ · 30 at worst.
+                        Assert.True(Math.Abs(found - sum) <= 4e-5, $"{level}, {rows} rows: [{r}, {j}] is {found}, expected {sum}");
+                    }
+            }
+    }
+}
