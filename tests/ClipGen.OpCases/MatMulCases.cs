@@ -29,7 +29,7 @@ internal sealed class MatMulCases : IOpCases
         List<CaseBuffer> buffers = [CaseBuffer.Input("a", CaseData.Normal(m * k, 1)), CaseBuffer.Input("w", CaseData.Normal(n * k, 2)), CaseBuffer.Output("y", m * n)];
         if (bias) buffers.Add(CaseBuffer.Input("bias", CaseData.Normal(n, 3)));
         if (residual) buffers.Add(CaseBuffer.Input("residual", CaseData.Normal(m * n, 4)));
-        return OpCase.Create<IBackend>($"MatMul packed {m}x{n}x{k} {activation}{(bias ? " bias" : "")}{(residual ? " residual" : "")}", buffers, For(k), Work(m, n, k), (op, args) =>
+        return OpCase.Create<IMatMul>($"MatMul packed {m}x{n}x{k} {activation}{(bias ? " bias" : "")}{(residual ? " residual" : "")}", buffers, For(k), Work(m, n, k), (op, args) =>
         {
             using var packed = op.AllocatePacked(n, k);
             // In two pieces, the first not a multiple of four rows: any split of the rows must do.
