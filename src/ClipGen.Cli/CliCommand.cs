@@ -1,0 +1,74 @@
+using System.CommandLine;
+using ClipGen.Checkpoints;
+using ClipGen.Data;
+using ClipGen.Kernels;
+using ClipGen.Models.Pipeline;
+using ClipGen.Tensors;
+using ClipGen.Tensors.Nn;
+
+namespace ClipGen.Cli;
+
+/// <summary>Base of the commands: common options, and failures as one line with an exit code.</summary>
+public abstract class CliCommand(TextWriter output, TextWriter error)
+{
+    /// <summary>Set to 1 to see where an unexpected failure came from.</summary>
+    public const string StackTraceVariable = "CLIPGEN_STACKTRACE";
+
+    /// <summary>Results, and nothing else.</summary>
+    protected TextWriter Output => output;
+
+    /// <summary>Progress and warnings.</summary>
+    protected TextWriter Error => error;
+
+    /// <summary>Options that every command takes.</summary>
+    protected CommonOptions Common { get; } = new();
+
+    /// <summary>Builds the command: options, arguments, action.</summary>
+    public abstract Command Create();
+
+    /// <summary>A command whose action is <paramref name="job"/>, with the common options and examples under its help text.</summary>
+    protected Command Command(string name, string description, Func<ParseResult, CancellationToken, int> job, params string[] examples)
+    {
+        var text = examples.Length == 0 ? description : $"{description}\n\nExamples:\n  {string.Join("\n  ", examples)}";
+        var command = new Command(name, text);
+        command.SetAction((parsed, cancellation) => Task.Run(() => Guarded(name, () => job(parsed, cancellation)), CancellationToken.None));
+        return command;
+    }
+
+    /// <summary>A warning, unless the user wants quiet.</summary>
+    protected void Warn(ParseResult parsed, string message)
+    {
+        if (!Common.Quiet(parsed)) error.WriteLine($"warning: {message}");
+    }
+
+    private int Guarded(string name, Func<int> job)
+    {
+        try
+        {
+            return job();
+        }
+        catch (OperationCanceledException)
+        {
+            error.WriteLine($"clipgen {name}: stopped");
+            return CommandLine.Interrupted;
+        }
+        catch (Exception failure)
+        {
+            if (failure is AggregateException { InnerExceptions.Count: > 0 } several) failure = several.InnerExceptions[0];
+            var (code, message) = Describe(failure);
+            error.WriteLine($"clipgen {name}: {message.ReplaceLineEndings(" ")}");
+            if (Environment.GetEnvironmentVariable(StackTraceVariable) == "1") error.WriteLine(failure);
+            return code;
+        }
+    }
+
+    private static (int Code, string Message) Describe(Exception failure) => failure switch
+    {
+        UsageException or GenerationException => (CommandLine.BadUsage, failure.Message),
+        JobException or CheckpointException or WeightException or DataException or DeviceMemoryException => (CommandLine.Failed, failure.Message),
+        ShapeException => (CommandLine.Failed, failure.Message),
+        OutOfMemoryException => (CommandLine.Failed, "out of memory; use a smaller --batch"),
+        IOException or UnauthorizedAccessException => (CommandLine.Failed, failure.Message),
+        _ => (CommandLine.Failed, $"unexpected failure ({failure.GetType().Name}): {failure.Message}; {StackTraceVariable}=1 shows where"),
+    };
+}

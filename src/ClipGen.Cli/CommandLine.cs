@@ -1,0 +1,51 @@
+using System.CommandLine;
+using ClipGen.Cli.Commands;
+
+namespace ClipGen.Cli;
+
+/// <summary>The command line as a whole: parses, runs, turns failures into one line and an exit code.</summary>
+public static class CommandLine
+{
+    /// <summary>A job failed: a file, a device, memory.</summary>
+    public const int Failed = 1;
+
+    /// <summary>The command was used wrongly.</summary>
+    public const int BadUsage = 2;
+
+    /// <summary>Ended by Ctrl-C or SIGTERM, as shells report it.</summary>
+    public const int Interrupted = 130;
+
+    /// <summary>Runs a command.</summary>
+    /// <param name="args">Words of the command line.</param>
+    /// <param name="output">Results go here, and nothing else.</param>
+    /// <param name="error">Progress, warnings and the one line of a failure.</param>
+    /// <returns>0, <see cref="Failed"/>, <see cref="BadUsage"/> or <see cref="Interrupted"/>.</returns>
+    public static async Task<int> RunAsync(IReadOnlyList<string> args, TextWriter output, TextWriter error)
+    {
+        var parsed = Root(output, error).Parse(args);
+        if (parsed.Errors.Count > 0)
+        {
+            var path = CommandPath(parsed);
+            error.WriteLine($"{path}: {string.Join(' ', parsed.Errors.Select(e => e.Message))} See `{path} --help`.");
+            return BadUsage;
+        }
+        return await parsed.InvokeAsync(new InvocationConfiguration { Output = output, Error = error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromSeconds(10) });
+    }
+
+    /// <summary>The tree of commands.</summary>
+    internal static RootCommand Root(TextWriter output, TextWriter error) =>
+        new("ClipGen: pictures from text with CLIP-GEN's models, on an engine of its own")
+        {
+            new GenerateCommand(output, error).Create(),
+            new BenchCommand(output, error).Create(),
+            new DevicesCommand(output, error).Create(),
+        };
+
+    private static string CommandPath(ParseResult parsed)
+    {
+        List<string> names = [];
+        for (var result = parsed.CommandResult; result is not null; result = result.Parent as System.CommandLine.Parsing.CommandResult)
+            names.Insert(0, result.Command is RootCommand ? "clipgen" : result.Command.Name);
+        return string.Join(' ', names);
+    }
+}

@@ -1,0 +1,79 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+using ClipGen.Cli.Benchmarks;
+
+namespace ClipGen.Cli.Commands;
+
+/// <summary><c>bench</c>: repeatable timings.</summary>
+internal sealed class BenchCommand(TextWriter output, TextWriter error) : CliCommand(output, error)
+{
+    private readonly Argument<string[]> cases = new("case") { Description = BenchCases.Forms, Arity = ArgumentArity.OneOrMore };
+    private readonly Option<int> repeat = new("--repeat") { Description = "Runs that count, after one that does not", DefaultValueFactory = _ => 5 };
+
+    public override Command Create()
+    {
+        var command = Command("bench", "Times ops and whole models of full size on computed weights; needs no files.", Run,
+            "clipgen bench gemm:576x4096x1024 conv:128-128-3@256x256",
+            "clipgen bench gpt_decode:8 --repeat 3 --json");
+        command.Add(cases);
+        command.Add(repeat);
+        Common.AddTo(command);
+        return command;
+    }
+
+    private int Run(ParseResult parsed, CancellationToken cancellation)
+    {
+        var count = parsed.GetValue(repeat);
+        if (count is < 1 or > 1000) throw new UsageException($"--repeat {count}: must be between 1 and 1000");
+        using var device = Common.OpenDevice(parsed);
+        var threads = Common.Threads(parsed) is > 0 and var given ? given : Environment.ProcessorCount;
+        if (!Common.IsJson(parsed)) Output.WriteLine($"{"case",-28} {"median",10} {"min",10} {"max",10}   {"GFLOP/s",8} {"GB/s",7}");
+        foreach (var name in parsed.GetRequiredValue(cases))
+        {
+            using var test = BenchCases.Create(name, device);
+            test.Run();
+            var seconds = new double[count];
+            for (var i = 0; i < count; i++)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                var start = Stopwatch.GetTimestamp();
+                test.Run();
+                seconds[i] = Stopwatch.GetElapsedTime(start).TotalSeconds;
+            }
+            Array.Sort(seconds);
+            var median = count % 2 == 1 ? seconds[count / 2] : (seconds[count / 2 - 1] + seconds[count / 2]) / 2;
+            if (Common.IsJson(parsed))
+                Output.WriteLine(JsonSerializer.Serialize(new
+                {
+                    @case = name,
+                    device = device.Name,
+                    threads,
+                    median_s = median,
+                    min_s = seconds[0],
+                    max_s = seconds[^1],
+                    repeats = count,
+                    peak_rss_mb = PeakMemory() / 1e6,
+                    flops = test.Flops,
+                    bytes = test.Bytes,
+                }));
+            else
+                Output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name,-28} {Time(median),10} {Time(seconds[0]),10} {Time(seconds[^1]),10}   {test.Flops / median / 1e9,8:F1} {test.Bytes / median / 1e9,7:F1}"));
+        }
+        return 0;
+    }
+
+    private static long PeakMemory()
+    {
+        using var process = Process.GetCurrentProcess();
+        return process.PeakWorkingSet64;
+    }
+
+    private static string Time(double seconds) => seconds switch
+    {
+        < 1e-3 => string.Create(CultureInfo.InvariantCulture, $"{seconds * 1e6:F1} us"),
+        < 1 => string.Create(CultureInfo.InvariantCulture, $"{seconds * 1e3:F2} ms"),
+        _ => string.Create(CultureInfo.InvariantCulture, $"{seconds:F2} s"),
+    };
+}

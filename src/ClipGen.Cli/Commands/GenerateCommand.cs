@@ -1,0 +1,161 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using ClipGen.Data;
+using ClipGen.Models.Pipeline;
+
+namespace ClipGen.Cli.Commands;
+
+/// <summary><c>generate</c>: a sentence -> a grid of pictures.</summary>
+internal sealed class GenerateCommand(TextWriter output, TextWriter error) : CliCommand(output, error)
+{
+    private readonly Option<string> text = new("--text") { Description = "What should be on the picture", Required = true };
+    private readonly Option<string> outFile = new("--out") { Description = "Picture to write (.png, .jpg, .webp)", DefaultValueFactory = _ => "sample.png" };
+    private readonly Option<int> candidates = new("--candidates") { Description = "Pictures to sample; CLIP ranks them", DefaultValueFactory = _ => 64 };
+    private readonly Option<int?> keep = new("--keep") { Description = "Best ones to put into the grid (default 8, or all if there are fewer)" };
+    private readonly Option<int> batch = new("--batch") { Description = "Pictures sampled together; does not change them", DefaultValueFactory = _ => 8 };
+    private readonly Option<int> topK = new("--top-k") { Description = "Choose among the k most likely codes; 0 for all", DefaultValueFactory = _ => 500 };
+    private readonly Option<float> topP = new("--top-p") { Description = "Choose among the most likely codes that hold this probability; 1 for all", DefaultValueFactory = _ => 0.95f };
+    private readonly Option<float> temperature = new("--temperature") { Description = "Divides the logits: below 1 safer, above 1 wilder", DefaultValueFactory = _ => 1f };
+    private readonly Option<bool> greedy = new("--greedy") { Description = "Always take the most likely code: all candidates are the same" };
+    private readonly Option<bool> parity = new("--parity") { Description = "Reproduce the reference, quirks included (docs/parity.md)" };
+    private readonly Option<bool> strictPrompt = new("--strict-prompt") { Description = "Fail when the text is too long, instead of dropping its end with a warning" };
+    private readonly Option<string?> model = new("--model") { Description = "Folder with clip_vit_b32.pt, vqgan_coco.pt and gpt_coco.pt (default: pretrained)" };
+    private readonly Option<string?> clip = new("--clip") { Description = "CLIP checkpoint" };
+    private readonly Option<string?> vqgan = new("--vqgan") { Description = "VQ-GAN checkpoint" };
+    private readonly Option<string?> gpt = new("--gpt") { Description = "GPT checkpoint" };
+    private readonly Option<string?> vocabulary = new("--vocab") { Description = "CLIP's merges file, bpe_simple_vocab_16e6.txt.gz" };
+    private readonly Option<string?> saveEach = new("--save-each") { Description = "Folder for every kept picture by itself" };
+    private readonly Option<string?> progressGif = new("--progress-gif") { Description = "Animation of the best picture growing code row by code row (.gif)" };
+
+    public override Command Create()
+    {
+        var command = Command("generate", "Makes pictures from a text: samples candidates, ranks them with CLIP, writes the best as a grid.", Run,
+            "clipgen generate --text \"A city bus driving on the city street\" --out bus.png",
+            "clipgen generate --text \"a red apple\" --candidates 8 --seed 7 --clip clip_vit_b32.pt --vqgan vqgan_coco.pt --gpt gpt_coco.pt");
+        foreach (var option in new Option[] { text, outFile, candidates, keep, batch, topK, topP, temperature, greedy, parity, strictPrompt, model, clip, vqgan, gpt, vocabulary, saveEach, progressGif })
+            command.Add(option);
+        Common.AddTo(command);
+        return command;
+    }
+
+    private int Run(ParseResult parsed, CancellationToken cancellation)
+    {
+        var prompt = parsed.GetRequiredValue(text);
+        var count = parsed.GetValue(candidates);
+        var settings = new GenerationSettings
+        {
+            Candidates = count,
+            Keep = parsed.GetValue(keep) ?? Math.Clamp(count, 1, 8),
+            Batch = parsed.GetValue(batch),
+            TopK = parsed.GetValue(topK),
+            TopP = parsed.GetValue(topP),
+            Temperature = parsed.GetValue(temperature),
+            Greedy = parsed.GetValue(greedy),
+            Seed = Common.Seed(parsed),
+            Parity = parsed.GetValue(parity),
+        };
+        settings.Validate();
+        if (string.IsNullOrWhiteSpace(prompt)) throw new UsageException("--text: is empty");
+        var target = parsed.GetRequiredValue(outFile);
+        // Told now rather than after minutes of work.
+        OutputFiles.RequireWritable("--out", target, ".png", ".jpg", ".jpeg", ".webp");
+        if (parsed.GetValue(progressGif) is { } gif) OutputFiles.RequireWritable("--progress-gif", gif, ".gif");
+        if (parsed.GetValue(saveEach) is { } each) OutputFiles.RequireFolder("--save-each", each);
+
+        var folder = parsed.GetValue(model);
+        var clipPath = KnownFiles.Checkpoint("--clip", parsed.GetValue(clip), folder, "clip_vit_b32.pt", "ViT-B-32.pt");
+        var vqganPath = KnownFiles.Checkpoint("--vqgan", parsed.GetValue(vqgan), folder, "vqgan_coco.pt");
+        var gptPath = KnownFiles.Checkpoint("--gpt", parsed.GetValue(gpt), folder, "gpt_coco.pt");
+        var tokenizer = ClipTokenizer.Load(KnownFiles.Vocabulary(parsed.GetValue(vocabulary), clipPath));
+
+        using var device = Common.OpenDevice(parsed);
+        using var models = PipelineModels.FromFiles(device, clipPath, gptPath, vqganPath);
+        var pipeline = new TextToImage(models, tokenizer);
+        CheckPrompt(parsed, tokenizer, prompt, models, settings);
+
+        GenerationResult result;
+        IReadOnlyList<Picture>? growth = null;
+        using (var line = new ProgressLine(Error, Common.Quiet(parsed)))
+        {
+            result = pipeline.Generate(prompt, settings, new StageProgress(line), cancellation);
+            if (parsed.GetValue(progressGif) is not null)
+            {
+                line.Begin("animation", 1, "picture");
+                growth = pipeline.Growth(result.Codes[result.Order[0]], cancellation);
+                line.Report(1);
+            }
+            line.End();
+        }
+
+        var metadata = Metadata(prompt, settings, result, clipPath, vqganPath, gptPath);
+        PictureFile.Save(result.Grid(), target, metadata);
+        if (growth is not null) PictureFile.SaveGif(growth, 120, parsed.GetValue(progressGif)!);
+        if (parsed.GetValue(saveEach) is { } separate)
+            for (var rank = 0; rank < result.Order.Count; rank++)
+                PictureFile.Save(result.Pictures[result.Order[rank]], Path.Combine(separate, $"{rank + 1:D2}.png"),
+                    new Dictionary<string, string>(metadata) { ["scores"] = Number(result.Scores[result.Order[rank]]) });
+        Report(parsed, prompt, settings, target, result);
+        return 0;
+    }
+
+    private void CheckPrompt(ParseResult parsed, ClipTokenizer tokenizer, string prompt, PipelineModels models, GenerationSettings settings)
+    {
+        var tokens = tokenizer.Tokenize(prompt, models.Clip.Config.ContextLength, keepEnd: !settings.Parity);
+        if (!tokens.Truncated) return;
+        var message = settings.Parity
+            ? "the text is too long; as in the reference its end token is lost, so that all such texts mean the same to CLIP"
+            : $"the text is too long, these words are not seen: \"{tokens.DroppedText}\"";
+        if (parsed.GetValue(strictPrompt)) throw new UsageException($"--text: {message} (--strict-prompt)");
+        Warn(parsed, message);
+    }
+
+    /// <summary>What made the picture, in a fixed order and without times or paths, so that the same job gives the same file.</summary>
+    private Dictionary<string, string> Metadata(string prompt, GenerationSettings s, GenerationResult result, string clipPath, string vqganPath, string gptPath) => new()
+    {
+        ["prompt"] = prompt,
+        ["seed"] = s.Seed.ToString(CultureInfo.InvariantCulture),
+        ["scores"] = string.Join(", ", result.Order.Select(n => Number(result.Scores[n]))),
+        ["settings"] = string.Create(CultureInfo.InvariantCulture, $"candidates={s.Candidates} keep={s.Keep} top_k={s.TopK} top_p={s.TopP} temperature={s.Temperature} greedy={s.Greedy} parity={s.Parity}"),
+        ["models"] = $"clip={FileHash.Short(clipPath)} vqgan={FileHash.Short(vqganPath)} gpt={FileHash.Short(gptPath)}",
+        ["software"] = "ClipGen",
+    };
+
+    private void Report(ParseResult parsed, string prompt, GenerationSettings settings, string target, GenerationResult result)
+    {
+        if (Common.IsJson(parsed))
+        {
+            Output.WriteLine(JsonSerializer.Serialize(new
+            {
+                prompt,
+                seed = settings.Seed,
+                file = target,
+                kept = result.Order.Select((n, rank) => new { rank = rank + 1, candidate = n, score = result.Scores[n] }),
+                scores = result.Scores,
+            }));
+            return;
+        }
+        Output.WriteLine("rank  candidate  score");
+        for (var rank = 0; rank < result.Order.Count; rank++)
+            Output.WriteLine($"{rank + 1,4}  {result.Order[rank],9}  {Number(result.Scores[result.Order[rank]])}");
+        Output.WriteLine(target);
+    }
+
+    private static string Number(float score) => score.ToString("F4", CultureInfo.InvariantCulture);
+
+    private sealed class StageProgress(ProgressLine line) : IGenerationProgress
+    {
+        public void Begin(GenerationStage stage, long total)
+        {
+            var (what, unit) = stage switch
+            {
+                GenerationStage.Text => ("text", "text"),
+                GenerationStage.Codes => ("codes", "codes"),
+                _ => ("pictures", "pictures"),
+            };
+            line.Begin(what, total, unit);
+        }
+
+        public void Report(long done) => line.Report(done);
+    }
+}

@@ -1,0 +1,72 @@
+using ClipGen.Kernels;
+using ClipGen.Models.Gpt;
+using ClipGen.Tensors;
+
+namespace ClipGen.Models.Pipeline;
+
+/// <summary>Writes the codes of pictures with a GPT.</summary>
+public static class CodeSampler
+{
+    /// <summary>What the random numbers of code sampling are keyed with, besides seed, position and candidate.</summary>
+    public const uint RandomPurpose = 1;
+
+    /// <summary>
+    /// Samples all codes of a batch of pictures. Candidate i draws its uniform number for position t from (seed, t, i) alone, and every
+    /// kernel treats the rows of a batch independently, so a candidate's codes do not depend on the batch it is in.
+    /// </summary>
+    /// <param name="gpt">The model.</param>
+    /// <param name="condition">CLIP embedding [1, E], normalised.</param>
+    /// <param name="firstCandidate">Index of the batch's first picture among all candidates.</param>
+    /// <param name="count">Pictures in the batch.</param>
+    /// <param name="settings">Filter, seed, greedy.</param>
+    /// <param name="onCode">Called after each position with the number of positions done.</param>
+    /// <param name="cancellation">Ends the work between two positions.</param>
+    /// <returns>One row of codes per picture.</returns>
+    public static int[][] Sample(GptModel gpt, Tensor condition, int firstCandidate, int count, GenerationSettings settings, Action<int>? onCode = null, CancellationToken cancellation = default)
+    {
+        var device = gpt.Device;
+        return Sample(gpt, condition, count, settings, (position, logits) =>
+        {
+            using var uniforms = device.Empty(new Shape(count));
+            device.Backend.FillUniform(new RandomKey(settings.Seed, RandomPurpose, (uint)position), firstCandidate, uniforms.Floats);
+            return logits.Sample(settings.Filter, uniforms);
+        }, onCode, cancellation);
+    }
+
+    /// <summary>The same with given uniform numbers, one row of positions per picture: for comparison with other implementations.</summary>
+    public static int[][] Sample(GptModel gpt, Tensor condition, float[][] uniforms, GenerationSettings settings)
+    {
+        var device = gpt.Device;
+        return Sample(gpt, condition, uniforms.Length, settings, (position, logits) =>
+        {
+            using var row = device.From([.. uniforms.Select(u => u[position])], new Shape(uniforms.Length));
+            return logits.Sample(settings.Filter, row);
+        }, null, default);
+    }
+
+    private static int[][] Sample(GptModel gpt, Tensor condition, int count, GenerationSettings settings, Func<int, Tensor, Tensor> draw, Action<int>? onCode, CancellationToken cancellation)
+    {
+        var length = gpt.Config.BlockSize;
+        var codes = new int[count][];
+        for (var n = 0; n < count; n++) codes[n] = new int[length];
+        using var scope = new TensorScope();
+        var rows = condition.Shape[0] == count ? condition : Repeat(condition, count);
+        using var decoder = gpt.StartDecoding(rows);
+        for (var position = 0; position < length; position++)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            using var chosen = settings.Greedy ? decoder.Logits.ArgMaxRows() : draw(position, decoder.Logits);
+            var values = chosen.ToArray<int>();
+            for (var n = 0; n < count; n++) codes[n][position] = values[n];
+            if (position + 1 < length) decoder.Append(chosen);
+            onCode?.Invoke(position + 1);
+        }
+        return codes;
+    }
+
+    private static Tensor Repeat(Tensor row, int count)
+    {
+        using var indices = row.Device.From(new int[count], new Shape(count));
+        return indices.Embedding(row);
+    }
+}

@@ -1,0 +1,58 @@
+using ClipGen.Kernels;
+
+namespace ClipGen.Models.Pipeline;
+
+/// <summary>How pictures are made from a text.</summary>
+public sealed record GenerationSettings
+{
+    /// <summary>Pictures to sample; CLIP ranks them.</summary>
+    public int Candidates { get; init; } = 64;
+
+    /// <summary>Best ones to keep.</summary>
+    public int Keep { get; init; } = 8;
+
+    /// <summary>Sequences sampled together. The pictures do not depend on it.</summary>
+    public int Batch { get; init; } = 8;
+
+    /// <summary>Choose among the k most likely codes; 0 for all.</summary>
+    public int TopK { get; init; } = 500;
+
+    /// <summary>Choose among the most likely codes that hold this much probability; 1 for all.</summary>
+    public float TopP { get; init; } = 0.95f;
+
+    /// <summary>Divides the logits.</summary>
+    public float Temperature { get; init; } = 1;
+
+    /// <summary>Always take the most likely code.</summary>
+    public bool Greedy { get; init; }
+
+    /// <summary>Seed of the random numbers.</summary>
+    public ulong Seed { get; init; }
+
+    /// <summary>Reproduce the reference: over-long texts lose their end token, re-ranking sees pictures as the decoder gives them.</summary>
+    public bool Parity { get; init; }
+
+    /// <summary>The sampling filter.</summary>
+    internal SamplingFilter Filter => new(Temperature, TopK, TopP);
+
+    /// <summary>Checks every setting.</summary>
+    /// <exception cref="GenerationException">One is out of range; the message names its option.</exception>
+    public void Validate()
+    {
+        Require(Candidates >= 1, $"--candidates {Candidates}: must be at least 1");
+        Require(Keep >= 1, $"--keep {Keep}: must be at least 1");
+        Require(Keep <= Candidates, $"--keep {Keep}: there are only {Candidates} candidates (--candidates)");
+        Require(Batch >= 1, $"--batch {Batch}: must be at least 1");
+        Require(TopK >= 0, $"--top-k {TopK}: must be 0 (all codes) or more");
+        Require(TopP is > 0 and <= 1, $"--top-p {TopP}: must be above 0 and at most 1");
+        Require(Temperature > 0 && float.IsFinite(Temperature), $"--temperature {Temperature}: must be a positive number");
+    }
+
+    private static void Require(bool condition, string message)
+    {
+        if (!condition) throw new GenerationException(message);
+    }
+}
+
+/// <summary>A text can't be turned into pictures; one line that names the option or file.</summary>
+public sealed class GenerationException(string message) : Exception(message);
