@@ -79,6 +79,9 @@ internal static class PickleGlobals
         return type is not null || global.Name == "UntypedStorage";
     }
 
+    /// <summary>The storage class of an element type.</summary>
+    public static string StorageName(ElementType type) => StorageTypes.First(entry => entry.Value == type).Key;
+
     /// <summary>Why a global is refused, with the remedy if it is a familiar one.</summary>
     public static string Complaint(PickleGlobal global)
     {

@@ -133,17 +133,8 @@ internal static class SafetensorsReader
         foreach (var entry in entries)
         {
             var storage = new Storage(entry.Name, root.ChildCount) { Data = new FileBytes(file, dataStart + entry.Begin, entry.End - entry.Begin) };
-            var strides = new long[entry.Shape.Length];
-            long step = 1;
-            for (var d = strides.Length - 1; d >= 0; d--)
-            {
-                strides[d] = step;
-                step = unchecked(step * Math.Max(1, entry.Shape[d]));
-                // Only a tensor without elements can get here: its strides mean nothing.
-                if (step < 0) step = 1;
-            }
             var capacity = (entry.End - entry.Begin) / entry.Type.ByteSize();
-            var view = TensorView.Create(file, storage, entry.Type, capacity, 0, entry.Shape, strides, complaint => file.Refuse($"tensor '{entry.Name}': {complaint}"));
+            var view = TensorView.Create(file, storage, entry.Type, capacity, 0, entry.Shape, TensorView.RowMajorStrides(entry.Shape), complaint => file.Refuse($"tensor '{entry.Name}': {complaint}"));
             root.Add(CheckpointNode.OfString(entry.Name), CheckpointNode.OfTensor(new UnnamedTensor(view, false, false)));
         }
         return root;

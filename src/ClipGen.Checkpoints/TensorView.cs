@@ -93,6 +93,21 @@ internal sealed unsafe class TensorView
         return new TensorView(file, storage, type, offset, shape, strides, count);
     }
 
+    /// <summary>Strides of a tensor in row-major order; an empty axis counts as one element, as in PyTorch.</summary>
+    public static long[] RowMajorStrides(IReadOnlyList<long> shape)
+    {
+        var strides = new long[shape.Count];
+        long step = 1;
+        for (var d = strides.Length - 1; d >= 0; d--)
+        {
+            strides[d] = step;
+            // Only a tensor without elements can have sizes that overflow; its strides mean nothing.
+            var high = Math.BigMul(step, Math.Max(1, shape[d]), out step);
+            if (high != 0 || step < 0) step = 1;
+        }
+        return strides;
+    }
+
     /// <summary>Row-major elements from <paramref name="first"/>, as their bytes.</summary>
     public void ReadBytes(long first, Span<byte> destination)
     {

@@ -1,0 +1,54 @@
+namespace ClipGen.Checkpoints;
+
+/// <summary>Replaces a file in one step: readers see the old content or the new one, whatever happens in between.</summary>
+internal static class AtomicFile
+{
+    /// <summary>Writes a sibling, flushes it to the disk and renames it. The sibling is removed on any failure.</summary>
+    /// <exception cref="CheckpointException">The place can't be written.</exception>
+    public static void Write(string path, Action<FileStream> write)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        if (Directory.Exists(path)) throw new CheckpointException(path, "can't be written: this is a folder; give a file name");
+        string? temporary = null;
+        try
+        {
+            var full = Path.GetFullPath(path);
+            var sibling = $"{full}.{Guid.NewGuid():N}.tmp";
+            using (var stream = new FileStream(sibling, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, 1 << 16))
+            {
+                temporary = sibling;
+                write(stream);
+                stream.Flush(flushToDisk: true);
+            }
+            File.Move(sibling, full, overwrite: true);
+            temporary = null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException || (e is ArgumentException && temporary is null))
+        {
+            var what = e switch
+            {
+                DirectoryNotFoundException => "its folder does not exist; create it first",
+                ArgumentException => "not a usable path; give the path of a file",
+                UnauthorizedAccessException => "no permission; choose another folder or change its permissions",
+                _ => $"{e.Message.TrimEnd('.')}; check the path and the free space",
+            };
+            throw new CheckpointException(path, $"can't be written: {what}", e);
+        }
+        finally
+        {
+            if (temporary is not null) Remove(temporary);
+        }
+    }
+
+    // The failure that led here is the one to report, not that of tidying up.
+    private static void Remove(string path)
+    {
+        try
+        {
+            File.Delete(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+        }
+    }
+}

@@ -1,0 +1,19 @@
+namespace ClipGen.Checkpoints.Tests;
+
+/// <summary>A folder for one test, removed with everything in it.</summary>
+internal sealed class TemporaryFolder : IDisposable
+{
+    public string Path { get; } = Directory.CreateTempSubdirectory("clipgen-checkpoints-").FullName;
+
+    public string File(string name) => System.IO.Path.Combine(Path, name);
+
+    public string Write(string name, byte[] bytes)
+    {
+        System.IO.File.WriteAllBytes(File(name), bytes);
+        return File(name);
+    }
+
+    public string[] Names => [.. Directory.GetFileSystemEntries(Path).Select(path => System.IO.Path.GetFileName(path)).Order()];
+
+    public void Dispose() => Directory.Delete(Path, recursive: true);
+}
