@@ -23,7 +23,9 @@ public readonly struct View<T> where T : unmanaged
         ArgumentOutOfRangeException.ThrowIfNegative(length);
         unsafe
         {
-            if (checked((offset + length) * sizeof(T)) > memory.ByteLength)
+            // Compared without a sum or product, which a huge argument could overflow.
+            var fits = memory.ByteLength / sizeof(T);
+            if (offset > fits || length > fits - offset)
                 throw new ArgumentOutOfRangeException(nameof(length), $"a view of {length} elements at {offset} does not fit into {memory.ByteLength} bytes");
         }
         Memory = memory;
@@ -46,8 +48,8 @@ public readonly struct View<T> where T : unmanaged
     /// <summary>A part of this view.</summary>
     public View<T> Slice(long start, long length)
     {
-        if (start < 0 || length < 0 || start + length > Length)
-            throw new ArgumentOutOfRangeException(nameof(start), $"slice [{start}, {start + length}) of a view of {Length} elements");
+        if (start < 0 || length < 0 || start > Length || length > Length - start)
+            throw new ArgumentOutOfRangeException(nameof(start), $"a slice of {length} elements at {start} of a view of {Length}");
         return new View<T>(Memory!, Offset + start, length);
     }
 }
