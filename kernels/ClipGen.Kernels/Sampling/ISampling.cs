@@ -8,12 +8,14 @@ public interface ISampling
     /// are not smaller than the k-th largest (ties stay; k &lt;= 0 or k &gt;= columns keeps all); then, among the rest in descending order, an entry stays
     /// if the probability mass before it is &lt;= p, so the first always stays (p &gt;= 1 keeps all).
     /// </summary>
+    /// <exception cref="ArgumentException">A logit is NaN or +∞, or a row holds nothing but −∞; the message has its place.</exception>
     void FilterLogits(View<float> logits, int rows, int columns, in SamplingFilter filter, View<float> output);
 
     /// <summary>
     /// Draws one index per row: filter as above, softmax, then the first index in vocabulary order whose cumulative probability
     /// (summed in double) exceeds uniforms[row]; the last kept index if rounding leaves none.
     /// </summary>
+    /// <exception cref="ArgumentException">As for <see cref="FilterLogits"/>.</exception>
     void Sample(View<float> logits, int rows, int columns, in SamplingFilter filter, View<float> uniforms, View<int> output);
 }
 

@@ -43,11 +43,15 @@ internal static unsafe class SamplingKernel
     /// <summary>Temperature, top-k, nucleus. Only the entries that top-k keeps are sorted, and only when a nucleus is asked for.</summary>
     public static void Filter(float* logits, int row, int columns, in SamplingFilter filter, float* output)
     {
+        var finite = false;
         for (var c = 0; c < columns; c++)
         {
-            if (float.IsNaN(logits[c])) throw new ArgumentException($"Sampling: logit {c} of row {row} is NaN; the model's weights or its input are broken");
+            // NaN and +∞ have no probability to compare with the others; −∞ is an entry that was removed before.
+            if (!(logits[c] < float.PositiveInfinity)) throw new ArgumentException($"Sampling: logit {c} of row {row} is {logits[c]}; the model's weights or its input are broken");
             output[c] = logits[c] / filter.Temperature;
+            if (!float.IsNegativeInfinity(logits[c])) finite = true;
         }
+        if (!finite) throw new ArgumentException($"Sampling: row {row} has no finite logit to choose");
         if (filter.TopK > 0 && filter.TopK < columns)
         {
             var threshold = KthLargest(output, columns, filter.TopK);
