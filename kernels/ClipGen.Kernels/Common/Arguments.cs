@@ -19,7 +19,13 @@ internal static class Arguments
         if (!view.IsNone) Length(view, expected, name, op);
     }
 
-    /// <summary>Requires a condition on sizes.</summary>
+    /// <summary>Requires a condition on sizes; the message is only put together when it does not hold.</summary>
+    public static void Require(bool condition, [InterpolatedStringHandlerArgument(nameof(condition))] ref FailureMessage message, [CallerMemberName] string op = "")
+    {
+        if (!condition) throw new ArgumentException($"{op}: {message.ToStringAndClear()}");
+    }
+
+    /// <summary>The same with a constant message.</summary>
     public static void Require(bool condition, string message, [CallerMemberName] string op = "")
     {
         if (!condition) throw new ArgumentException($"{op}: {message}");

@@ -10,7 +10,8 @@ public sealed unsafe partial class CpuBackend : IConv2d
     {
         ArgumentNullException.ThrowIfNull(filter);
         var s = shape;
-        Arguments.Require(s is { Batch: >= 0, Height: > 0, Width: > 0, InChannels: > 0, OutChannels: > 0, Kernel: > 0, Stride: > 0, PadBefore: >= 0, PadAfter: >= 0 } && s.Upsample is 1 or 2, $"illegal sizes {s}");
+        Arguments.Require(s is { Batch: >= 0, Height: > 0, Width: > 0, InChannels: > 0, OutChannels: > 0, Kernel: > 0, Stride: > 0, PadBefore: >= 0, PadAfter: >= 0 } && s.Upsample is 1 or 2,
+            $"illegal sizes: {s.Batch} pictures of {s.Height}x{s.Width}, {s.InChannels} to {s.OutChannels} channels, kernel {s.Kernel}, stride {s.Stride}, padding {s.PadBefore}/{s.PadAfter}, upsample {s.Upsample}");
         Arguments.Require(s.Height * s.Upsample + s.PadBefore + s.PadAfter >= s.Kernel && s.Width * s.Upsample + s.PadBefore + s.PadAfter >= s.Kernel, $"a picture of {s.Height}x{s.Width} is smaller than the {s.Kernel}x{s.Kernel} filter");
         Arguments.Require(filter.N == s.OutChannels && filter.K == s.K, $"filter [{filter.N}, {filter.K}], expected [{s.OutChannels}, {s.K}]");
         Arguments.Length(input, (long)s.Batch * s.Height * s.Width * s.InChannels);

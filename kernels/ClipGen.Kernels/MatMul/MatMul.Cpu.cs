@@ -76,10 +76,13 @@ public sealed unsafe partial class CpuBackend : IMatMul
 
     private void Multiply(View<float> a, int m, int n, int k, float* panels, in Epilogue epilogue, View<float> output)
     {
-        Arguments.Length(a, (long)m * k);
-        Arguments.Length(output, (long)m * n);
-        Arguments.OptionalLength(epilogue.Bias, n);
-        Arguments.OptionalLength(epilogue.Residual, (long)m * n);
+        // By the contract's name: messages of this private method would speak of "Multiply", which is another op.
+        const string op = nameof(MatMul);
+        Arguments.Require(m >= 0, $"{m} rows of a", op);
+        Arguments.Length(a, (long)m * k, op: op);
+        Arguments.Length(output, (long)m * n, op: op);
+        Arguments.OptionalLength(epilogue.Bias, n, op: op);
+        Arguments.OptionalLength(epilogue.Residual, (long)m * n, op: op);
         if (m == 0 || n == 0) return;
 
         var level = Simd;

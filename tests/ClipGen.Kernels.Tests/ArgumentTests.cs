@@ -1,0 +1,145 @@
+namespace ClipGen.Kernels.Tests;
+
+/// <summary>Wrong arguments are refused at the backend's door, with the op's and the argument's name, before any memory is touched.</summary>
+public sealed class ArgumentTests : IDisposable
+{
+    private readonly CpuBackend cpu = new(2);
+    private readonly DeviceArrays arrays;
+    private readonly View<float> four, eight;
+    private readonly View<int> two;
+    private readonly PackedMatrix packed;
+
+    public ArgumentTests()
+    {
+        arrays = new DeviceArrays(cpu);
+        four = arrays.From(new float[4]);
+        eight = arrays.From(new float[8]);
+        two = arrays.From(new int[2]);
+        packed = cpu.AllocatePacked(2, 4);
+    }
+
+    public void Dispose()
+    {
+        packed.Dispose();
+        arrays.Dispose();
+        cpu.Dispose();
+    }
+
+    [Fact]
+    public void MatMul()
+    {
+        Refused("MatMul", "argument 'a' has 4 elements, expected 8", () => cpu.MatMul(four, 2, packed, default, four));
+        Refused("MatMul", "argument 'output' has 1 elements, expected 2", () => cpu.MatMul(four, 1, packed, default, four.Slice(0, 1)));
+        Refused("MatMul", "Bias", () => cpu.MatMul(four, 1, packed, new Epilogue { Bias = four.Slice(0, 1) }, four));
+        Refused("MatMul", "Residual", () => cpu.MatMul(four, 1, packed, new Epilogue { Residual = four.Slice(0, 1) }, four));
+        Refused("MatMul", "'b'", () => cpu.MatMul(four, four, 1, 2, 4, default, four));
+        Refused("MatMul", "-1 rows of a", () => cpu.MatMul(four, -1, packed, default, four));
+        Refused("PackRows", "rows 1..3", () => cpu.PackRows(new float[8], 1, 2, packed));
+        Refused("PackRows", "7 floats", () => cpu.PackRows(new float[7], 0, 2, packed));
+        Assert.Throws<ArgumentOutOfRangeException>(() => cpu.AllocatePacked(-1, 1));
+        Assert.Throws<ArgumentNullException>(() => cpu.MatMul(four, 1, null!, default, four));
+    }
+
+    [Fact]
+    public void Conv2d()
+    {
+        var shape = new Conv2dShape { Batch = 1, Height = 2, Width = 2, InChannels = 1, OutChannels = 2, Kernel = 2 };
+        Refused("Conv2d", "'input'", () => cpu.Conv2d(four, shape with { Batch = 2 }, packed, default, eight));
+        Refused("Conv2d", "'output'", () => cpu.Conv2d(four, shape, packed, default, four.Slice(0, 1)));
+        Refused("Conv2d", "filter [2, 4], expected [3, 4]", () => cpu.Conv2d(four, shape with { OutChannels = 3 }, packed, default, eight));
+        Refused("Conv2d", "smaller than the 2x2 filter", () => cpu.Conv2d(four, shape with { Height = 1 }, packed, default, eight));
+        Refused("Conv2d", "illegal sizes", () => cpu.Conv2d(four, shape with { Upsample = 3 }, packed, default, eight));
+        Refused("Conv2d", "illegal sizes", () => cpu.Conv2d(four, shape with { Stride = 0 }, packed, default, eight));
+    }
+
+    [Fact]
+    public void Attention()
+    {
+        var shape = new AttentionShape { Batch = 1, Heads = 1, HeadSize = 4, QueryLength = 1, KeyLength = 2 };
+        Refused("Attention", "'query'", () => cpu.Attention(shape, four.Slice(0, 3), eight, eight, four));
+        Refused("Attention", "'key'", () => cpu.Attention(shape, four, four, eight, four));
+        Refused("Attention", "'value'", () => cpu.Attention(shape, four, eight, four, four));
+        Refused("Attention", "'output'", () => cpu.Attention(shape, four, eight, eight, four.Slice(0, 2)));
+        Refused("Attention", "keys (2)", () => cpu.Attention(shape with { QueryLength = 3, Causal = true }, eight, eight, eight, eight));
+        Refused("Attention", "illegal sizes", () => cpu.Attention(shape with { Heads = 0 }, four, eight, eight, four));
+        Refused("Attention", "illegal sizes", () => cpu.Attention(shape with { KeyStride = 3 }, four, eight, eight, four));
+    }
+
+    [Fact]
+    public void AttentionDecode()
+    {
+        var shape = new AttentionDecodeShape(1, 1, 2, 2);
+        Refused("AttentionDecode", "'qkv'", () => cpu.AttentionDecode(shape, four, eight, eight, two, four));
+        Refused("AttentionDecode", "'keyCache'", () => cpu.AttentionDecode(shape, eight, four.Slice(0, 2), eight, two, four));
+        Refused("AttentionDecode", "'valueCache'", () => cpu.AttentionDecode(shape, eight, four, four.Slice(0, 2), two, four));
+        Refused("AttentionDecode", "sequence 0 has length 2, the cache holds 2", () => cpu.AttentionDecode(shape, eight, four, four, arrays.From(2), four));
+        Refused("AttentionDecode", "sequence 0 has length -1", () => cpu.AttentionDecode(shape, eight, four, four, arrays.From(-1), four));
+    }
+
+    [Fact]
+    public void Norms()
+    {
+        Refused("LayerNorm", "'input'", () => cpu.LayerNorm(four, four, four, 2, 4, 1e-5f, eight));
+        Refused("LayerNorm", "'gamma'", () => cpu.LayerNorm(eight, four, four, 1, 8, 1e-5f, eight));
+        Refused("GroupNorm", "3 channels in 2 groups", () => cpu.GroupNorm(eight, four, four, 1, 2, 3, 2, 1e-5f, Activation.None, eight));
+        Refused("GroupNorm", "'beta'", () => cpu.GroupNorm(eight, eight, four, 1, 1, 8, 2, 1e-5f, Activation.None, eight));
+        Refused("BatchNormInference", "'variance'", () => cpu.BatchNormInference(eight, eight, eight, eight, four, 1, 8, 1e-5f, Activation.None, eight));
+    }
+
+    [Fact]
+    public void RowsAndPoints()
+    {
+        Refused("Softmax", "'output'", () => cpu.Softmax(eight, 2, 4, four));
+        Refused("L2Normalize", "'input'", () => cpu.L2Normalize(four, 2, 4, 1e-12f, eight));
+        Refused("MeanRows", "'input'", () => cpu.MeanRows(four, 2, 4, four));
+        Refused("SumRows", "'output'", () => cpu.SumRows(eight, 8, 1, four));
+        Refused("ArgMaxRows", "no largest entry", () => cpu.ArgMaxRows(four, 2, 0, two));
+        Refused("Activate", "'output'", () => cpu.Activate(Activation.Relu, eight, four));
+        Refused("Add", "b has 3 elements, which does not divide the 8 of a", () => cpu.Add(eight, four.Slice(0, 3), eight));
+        Refused("Subtract", "'output'", () => cpu.Subtract(eight, four, four));
+        Refused("Multiply", "b has 0 elements", () => cpu.Multiply(eight, default, eight));
+        Refused("Transpose", "'input'", () => cpu.Transpose(four, 1, 2, 4, eight));
+        Refused("CopyRows", "strides 2 and 1", () => cpu.CopyRows(four, 2, 2, 2, 1, eight));
+        Refused("CopyRows", "'destination'", () => cpu.CopyRows(eight, 4, 2, 4, 4, four));
+        Assert.Throws<ArgumentOutOfRangeException>(() => cpu.Activate((Activation)99, four, four));
+    }
+
+    [Fact]
+    public void PicturesAndCodes()
+    {
+        Refused("MaxPool2x2", "'output'", () => cpu.MaxPool2x2(eight, 1, 2, 2, 2, four.Slice(0, 1)));
+        Refused("UpsampleNearest2x", "'output'", () => cpu.UpsampleNearest2x(four, 1, 2, 2, 1, eight));
+        Refused("ResizeBilinear", "2x2 to 0x2", () => cpu.ResizeBilinear(four, 1, 2, 2, 1, 0, 2, false, four));
+        Refused("Embedding", "index 2 at 1 is outside the table of 2 rows", () => cpu.Embedding(four, 2, 2, arrays.From(1, 2), four));
+        Refused("Embedding", "index -1 at 0", () => cpu.Embedding(four, 2, 2, arrays.From(-1), four));
+        Refused("NearestCode", "'codebook'", () => cpu.NearestCode(four, four, 1, 3, 2, two));
+        Refused("NearestCode", "1 rows against 0 codes", () => cpu.NearestCode(four, four, 1, 0, 2, two));
+        Assert.Throws<ArgumentOutOfRangeException>(() => cpu.FillUniform(default, -1, four));
+    }
+
+    [Fact]
+    public void SamplingSettingsAndBrokenLogits()
+    {
+        foreach (var (filter, message) in new[]
+            { (new SamplingFilter(0, 0, 1), "temperature 0"), (new(float.NaN, 0, 1), "temperature NaN"), (new(float.PositiveInfinity, 0, 1), "temperature"), (new(1, -1, 1), "top-k -1"), (new(1, 0, float.NaN), "top-p NaN"), (new(1, 0, -0.1f), "top-p -0.1") })
+        {
+            Refused("Sampling", message, () => cpu.FilterLogits(four, 1, 4, filter, four));
+            Refused("Sampling", message, () => cpu.Sample(four, 1, 4, filter, four, two));
+        }
+        Refused("Sample", "'uniforms'", () => cpu.Sample(eight, 2, 4, new SamplingFilter(1, 0, 1), four.Slice(0, 1), two));
+        Refused("FilterLogits", "'logits'", () => cpu.FilterLogits(four, 2, 4, new SamplingFilter(1, 0, 1), eight));
+        // The same message from one row, which the caller computes, and from a row that a worker computes.
+        float[] broken = [1, 2, 3, 4, 5, float.NaN, 6, 7];
+        Refused("Sampling", "logit 5 of row 0 is NaN", () => cpu.Sample(arrays.From(broken), 1, 8, new SamplingFilter(1, 0, 1), four, two));
+        Refused("Sampling", "logit 1 of row 1 is NaN", () => cpu.Sample(arrays.From(broken), 2, 4, new SamplingFilter(1, 0, 1), four, two));
+        Refused("Sampling", "no finite", () => cpu.Sample(arrays.From(Enumerable.Repeat(float.NegativeInfinity, 4).ToArray()), 1, 4, new SamplingFilter(1, 0, 1), four, two));
+        Refused("Sampling", "logit 2 of row 0 is ", () => cpu.Sample(arrays.From(0, 1, float.PositiveInfinity, 2), 1, 4, new SamplingFilter(1, 0, 1), four, two));
+    }
+
+    private static void Refused(string op, string part, Action call)
+    {
+        var error = Assert.ThrowsAny<ArgumentException>(call);
+        Assert.StartsWith($"{op}: ", error.Message);
+        Assert.Contains(part, error.Message);
+    }
+}
