@@ -8,7 +8,7 @@ public static class AttentionOp
     /// <summary>Self-attention from a packed product: qkv [N, T, 3C] with query, key and value side by side -> [N, T, C].</summary>
     public static Tensor SelfAttention(this Tensor qkv, int heads, bool causal)
     {
-        ShapeException.Require(qkv.Shape.Rank == 3 && qkv.Shape[2] % (3 * heads) == 0, "Attention", $"qkv {qkv.Shape} must be [N, T, 3C] with C a multiple of {heads} heads");
+        ShapeException.Require(heads > 0 && qkv.Shape.Rank == 3 && qkv.Shape[2] % (3 * heads) == 0, "Attention", $"qkv {qkv.Shape} must be [N, T, 3C] with C a multiple of {heads} heads");
         int batch = qkv.Shape[0], length = qkv.Shape[1], channels = qkv.Shape[2] / 3;
         var output = qkv.Device.Empty(new Shape(batch, length, channels));
         var shape = new AttentionShape
@@ -23,6 +23,7 @@ public static class AttentionOp
             KeyStride = 3 * channels,
             OutputStride = channels,
         };
+        if (output.Count == 0) return output;
         var all = qkv.Floats;
         qkv.Device.Backend.Attention(shape, all, all.Slice(channels, all.Length - channels), all.Slice(2 * channels, all.Length - 2 * channels), output.Floats);
         return output;

@@ -13,6 +13,7 @@ public static class Conv2dOp
         Activation activation = Activation.None, Tensor? residual = null, int upsample = 1)
     {
         ShapeException.Require(x.Shape.Rank == 4, "Conv2d", $"input {x.Shape} must be [N, H, W, C]");
+        ShapeException.Require(kernel > 0 && stride > 0 && padBefore >= 0 && padAfter >= 0 && upsample is 1 or 2, "Conv2d", $"kernel {kernel}, stride {stride}, padding {padBefore}/{padAfter}, upsample {upsample}: illegal");
         ShapeException.Require(filter.K == kernel * kernel * x.Shape[3], "Conv2d", $"input {x.Shape} has {x.Shape[3]} channels, the {kernel}x{kernel} filter expects {filter.K / (kernel * kernel)}");
         var shape = new Conv2dShape
         {
@@ -28,8 +29,10 @@ public static class Conv2dOp
             Upsample = upsample,
         };
         ShapeException.Require(x.Shape[1] * upsample + padBefore + padAfter >= kernel && x.Shape[2] * upsample + padBefore + padAfter >= kernel, "Conv2d", $"input {x.Shape} is smaller than the {kernel}x{kernel} filter");
-        var output = x.Device.Empty(new Shape(x.Shape[0], shape.OutHeight, shape.OutWidth, filter.N));
-        x.Device.Backend.Conv2d(x.Floats, shape, filter, MatMulOp.Epilogue(bias, filter.N, activation, residual, output.Shape, "Conv2d"), output.Floats);
+        var outShape = new Shape(x.Shape[0], shape.OutHeight, shape.OutWidth, filter.N);
+        var epilogue = MatMulOp.Epilogue(bias, filter.N, activation, residual, outShape, "Conv2d");
+        var output = x.Device.Empty(outShape);
+        x.Device.Backend.Conv2d(x.Floats, shape, filter, epilogue, output.Floats);
         return output;
     }
 }

@@ -9,8 +9,10 @@ public static class MatMulOp
     public static Tensor MatMul(this Tensor x, PackedMatrix weight, Tensor? bias = null, Activation activation = Activation.None, Tensor? residual = null)
     {
         ShapeException.Require(x.Shape.Rank >= 1 && x.Shape[^1] == weight.K, "MatMul", $"input {x.Shape} needs a last axis of {weight.K}, the weight's input size");
-        var output = x.Device.Empty(x.Shape.WithLast(weight.N));
-        x.Device.Backend.MatMul(x.Floats, x.Shape.Rows, weight, Epilogue(bias, weight.N, activation, residual, output.Shape, "MatMul"), output.Floats);
+        var shape = x.Shape.WithLast(weight.N);
+        var epilogue = Epilogue(bias, weight.N, activation, residual, shape, "MatMul");
+        var output = x.Device.Empty(shape);
+        x.Device.Backend.MatMul(x.Floats, x.Shape.Rows, weight, epilogue, output.Floats);
         return output;
     }
 

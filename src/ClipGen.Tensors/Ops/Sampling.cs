@@ -8,6 +8,7 @@ public static class SamplingOp
     /// <summary>Logits [N, V] after temperature, top-k and nucleus filter; removed entries are −∞.</summary>
     public static Tensor FilterLogits(this Tensor logits, SamplingFilter filter)
     {
+        ShapeException.RequireRows(logits, "FilterLogits");
         var output = logits.Device.Empty(logits.Shape);
         logits.Device.Backend.FilterLogits(logits.Floats, logits.Shape.Rows, logits.Shape[^1], filter, output.Floats);
         return output;
@@ -16,6 +17,7 @@ public static class SamplingOp
     /// <summary>One index per row of logits [N, V], drawn with uniforms [N] -> int [N].</summary>
     public static Tensor Sample(this Tensor logits, SamplingFilter filter, Tensor uniforms)
     {
+        ShapeException.RequireRows(logits, "Sample");
         ShapeException.Require(uniforms.Count == logits.Shape.Rows, "Sample", $"{uniforms.Shape} uniform numbers for logits {logits.Shape}");
         var output = logits.Device.Empty(new Shape(logits.Shape.Rows), DType.Int32);
         logits.Device.Backend.Sample(logits.Floats, logits.Shape.Rows, logits.Shape[^1], filter, uniforms.Floats, output.Ints);
