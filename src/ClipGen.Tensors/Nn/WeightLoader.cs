@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using ClipGen.Kernels;
 
 namespace ClipGen.Tensors.Nn;
@@ -121,7 +122,7 @@ public sealed class WeightLoader
         if (Surveyed(name, shape)) return TensorScope.Detach(Device.Empty(new Shape(0)));
         var tensor = Loaded(TensorScope.Detach(Device.Empty(new Shape(shape))));
         var view = tensor.Floats;
-        ForPieces(tensor.Count, PieceFloats, (first, count) =>
+        ForPieces(tensor, tensor.Count, PieceFloats, (first, count) =>
         {
             var piece = new float[count];
             source.ReadFloats(prefix + name, first, piece);
@@ -136,7 +137,7 @@ public sealed class WeightLoader
         if (Surveyed(name, [n, k])) return Device.Backend.AllocatePacked(0, 0);
         var packed = Loaded(Device.Backend.AllocatePacked(n, k));
         var rows = Math.Max(1, PieceFloats / Math.Max(1, k) / 32 * 32);
-        ForPieces(n, rows, (first, count) =>
+        ForPieces(packed, n, rows, (first, count) =>
         {
             var piece = new float[count * k];
             source.ReadFloats(prefix + name, first * k, piece);
@@ -167,7 +168,7 @@ public sealed class WeightLoader
         var taps = kernel * kernel;
         var k = taps * inChannels;
         var packed = Loaded(Device.Backend.AllocatePacked(outChannels, k));
-        ForPieces(outChannels, Math.Max(1, PieceFloats / k), (first, count) =>
+        ForPieces(packed, outChannels, Math.Max(1, PieceFloats / k), (first, count) =>
         {
             var piece = new float[count * k];
             var rows = new float[count * k];
@@ -191,7 +192,7 @@ public sealed class WeightLoader
     }
 
     // Pieces are independent, so several threads read and pack at once: loading is bound by memory, not by one core.
-    private static void ForPieces(long total, int pieceLength, Action<long, int> body)
+    private static void ForPieces(IDisposable destination, long total, int pieceLength, Action<long, int> body)
     {
         try
         {
@@ -203,8 +204,9 @@ public sealed class WeightLoader
         }
         catch (AggregateException failures)
         {
-            // The first failure says what is wrong with the file; the others are its echoes.
-            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(failures.InnerExceptions[0]);
+            // A half-filled weight is of no use to anyone, and the reader's own message says more than that something failed.
+            destination.Dispose();
+            ExceptionDispatchInfo.Throw(failures.InnerExceptions[0]);
         }
     }
 
