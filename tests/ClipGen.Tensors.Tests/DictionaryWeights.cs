@@ -1,0 +1,28 @@
+using ClipGen.Tensors.Nn;
+
+namespace ClipGen.Tensors.Tests;
+
+/// <summary>Weights in host arrays.</summary>
+internal sealed class DictionaryWeights : IWeightSource
+{
+    private readonly Dictionary<string, (long[] Shape, float[] Values)> weights = [];
+
+    public string Name => "model.pt";
+
+    /// <summary>A name whose reading fails.</summary>
+    public string? Broken { get; init; }
+
+    public DictionaryWeights Add(string name, long[] shape, float[] values)
+    {
+        weights.Add(name, (shape, values));
+        return this;
+    }
+
+    public long[]? ShapeOf(string name) => weights.TryGetValue(name, out var weight) ? weight.Shape : null;
+
+    public void ReadFloats(string name, long first, Span<float> destination)
+    {
+        if (name == Broken) throw new IOException($"{name}: the disk is gone");
+        weights[name].Values.AsSpan(checked((int)first), destination.Length).CopyTo(destination);
+    }
+}
