@@ -25,32 +25,33 @@ public sealed class SoftwareLevelTests
     [MemberData(nameof(Levels))]
     public void EveryHeightOfTheTileMatchesPlainSums(SimdLevel level) => Tile(level);
 
-    // Rows 1 … 12 go through every body of a tile; the panel's missing rows hold values that must not reach the result.
+    // Rows 1 … 12 go through every body of a tile, a depth of 300 through a first and an accumulating block;
+    // the panel's missing rows hold values that must not reach the result.
     private static unsafe void Tile(SimdLevel level)
     {
-        const int depth = 19, stride = 40;
+        const int depth = 300;
         var panelRows = GemmTile.Rows(level);
         var a = CaseData.Normal(depth * panelRows, 1);
         var b = CaseData.Normal(depth * GemmTile.Columns, 2);
         for (var rows = 1; rows <= panelRows; rows++)
-            foreach (var accumulate in new[] { false, true })
+            foreach (var columns in new[] { 32, 17, 5 })
             {
-                var c = CaseData.Normal(panelRows * stride, 3);
+                var c = CaseData.Normal(panelRows * GemmTile.Columns, 3);
                 var before = c.ToArray();
-                fixed (float* x = a, y = b, z = c) GemmTile.Multiply(level, x, y, depth, rows, z, stride, accumulate);
+                fixed (float* x = a, y = b, z = c) GemmTile.MultiplyTiles(level, x, rows, depth, y, columns, z);
                 for (var r = 0; r < panelRows; r++)
-                    for (var j = 0; j < stride; j++)
+                    for (var j = 0; j < columns; j++)
                     {
-                        var found = c[r * stride + j];
-                        if (r >= rows || j >= GemmTile.Columns)
+                        var found = c[r * GemmTile.Columns + j];
+                        if (r >= rows)
                         {
-                            Assert.Equal(before[r * stride + j], found);
+                            Assert.Equal(before[r * GemmTile.Columns + j], found);
                             continue;
                         }
-                        double sum = accumulate ? before[r * stride + j] : 0;
+                        var sum = 0.0;
                         for (var k = 0; k < depth; k++) sum += (double)a[k * panelRows + r] * b[k * GemmTile.Columns + j];
-                        // Twenty roundings of sums below 30: 20 · 2⁻²⁴ · 30 at worst.
-                        Assert.True(Math.Abs(found - sum) <= 4e-5, $"{level}, {rows} rows: [{r}, {j}] is {found}, expected {sum}");
+                        // 300 roundings of sums below 80: 300 · 2⁻²⁴ · 80 at worst, a random walk of them in practice.
+                        Assert.True(Math.Abs(found - sum) <= 2e-4, $"{level}, {rows} rows: [{r}, {j}] is {found}, expected {sum}");
                     }
             }
     }

@@ -17,6 +17,11 @@ internal sealed class Conv2dCases : IOpCases
         yield return Case(new() { Batch = 1, Height = 3, Width = 3, InChannels = 2, OutChannels = 3, Kernel = 3 });
         yield return Case(new() { Batch = 1, Height = 1, Width = 1, InChannels = 1, OutChannels = 1, Kernel = 3, PadBefore = 1, PadAfter = 1 });
         yield return Case(new() { Batch = 1, Height = 5, Width = 5, InChannels = 130, OutChannels = 70, Kernel = 3, PadBefore = 1, PadAfter = 1 });
+        // Wide enough that whole tiles lie inside the picture and are read in place, at every vector width.
+        yield return Case(new() { Batch = 2, Height = 4, Width = 41, InChannels = 5, OutChannels = 19, Kernel = 3, PadBefore = 1, PadAfter = 1 }, bias: true);
+        yield return Case(new() { Batch = 1, Height = 5, Width = 29, InChannels = 100, OutChannels = 37, Kernel = 3, PadBefore = 1, PadAfter = 1 }, Activation.Silu, residual: true);
+        yield return Case(new() { Batch = 1, Height = 8, Width = 64, InChannels = 7, OutChannels = 35, Kernel = 3, Stride = 2, PadAfter = 1 });
+        yield return Case(new() { Batch = 1, Height = 7, Width = 33, InChannels = 2, OutChannels = 3, Kernel = 4, PadBefore = 1, PadAfter = 1 });
         foreach (var (size, from, to) in new[] { (256, 128, 128), (128, 256, 128), (64, 256, 256), (16, 512, 512), (256, 128, 3) })
             yield return Case(new() { Batch = 1, Height = size, Width = size, InChannels = from, OutChannels = to, Kernel = 3, PadBefore = 1, PadAfter = 1 }, large: true);
     }

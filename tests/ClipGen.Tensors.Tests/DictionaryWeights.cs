@@ -9,6 +9,8 @@ internal sealed class DictionaryWeights : IWeightSource
 
     public string Name => "model.pt";
 
+    public IReadOnlyCollection<string> Names => weights.Keys;
+
     /// <summary>A name whose reading fails.</summary>
     public string? Broken { get; init; }
 

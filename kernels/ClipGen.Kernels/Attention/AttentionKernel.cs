@@ -57,7 +57,7 @@ internal static unsafe class AttentionKernel
         var stride = GemmTile.Panels(s.KeyLength) * GemmTile.Columns;
         for (var panel = 0; panel < panels; panel++)
         {
-            GemmTile.MultiplyTiles(level, packedQuery, rows, s.HeadSize, packedKeys + (long)panel * GemmTile.Columns * s.HeadSize, sums);
+            GemmTile.MultiplyTiles(level, packedQuery, rows, s.HeadSize, packedKeys + (long)panel * GemmTile.Columns * s.HeadSize, GemmTile.Columns, sums);
             for (var r = 0; r < rows; r++)
                 new Span<float>(sums + r * GemmTile.Columns, GemmTile.Columns).CopyTo(new Span<float>(scores + (long)r * stride + panel * GemmTile.Columns, GemmTile.Columns));
         }
@@ -79,8 +79,8 @@ internal static unsafe class AttentionKernel
         }
         for (var column = 0; column < s.HeadSize; column += GemmTile.Columns)
         {
-            GemmTile.MultiplyTiles(level, weights, rows, needed, packedValues + (long)column * s.KeyLength, sums);
             var width = Math.Min(GemmTile.Columns, s.HeadSize - column);
+            GemmTile.MultiplyTiles(level, weights, rows, needed, packedValues + (long)column * s.KeyLength, width, sums);
             for (var r = 0; r < rows; r++)
                 new Span<float>(sums + r * GemmTile.Columns, width).CopyTo(new Span<float>(output + (long)r * s.OutputStride + column, width));
         }

@@ -28,29 +28,105 @@ internal static unsafe class GemmTile
     /// <summary>Panels that hold <paramref name="n"/> columns.</summary>
     public static int Panels(int n) => (n + Columns - 1) / Columns;
 
-    /// <summary><c>c[rows x 32] = (accumulate ? c : 0) + A·B</c> over one block of at most <see cref="BlockK"/> steps of k. Panel rows from <paramref name="rows"/> on are read but not stored.</summary>
-    public static void Multiply(SimdLevel level, float* aPanel, float* bPanel, int depth, int rows, float* c, long ldc, bool accumulate)
+    /// <summary>Columns that one call of the tile computes: 32, 16 or 8 of a panel's 32.</summary>
+    private static int Width(SimdLevel level) => level switch
     {
-        if (level == SimdLevel.Avx512) GemmTile512.Multiply(aPanel, bPanel, depth, rows, c, ldc, accumulate);
-        else if (level == SimdLevel.Avx2) GemmTile256.Multiply(aPanel, bPanel, depth, rows, c, ldc, accumulate);
-        else GemmTile128.Multiply(aPanel, bPanel, depth, rows, c, ldc, accumulate);
-    }
+        SimdLevel.Avx512 => GemmTile512.Width,
+        SimdLevel.Avx2 => GemmTile256.Width,
+        _ => GemmTile128.Width,
+    };
 
     /// <summary>
-    /// Several tiles of A (each a panel of k x Rows, one after another, <paramref name="rows"/> rows in all) times one panel of B,
-    /// into <paramref name="sums"/>: tile after tile of [Rows][32]. A block of B is used by all tiles before the next is touched.
+    /// Several tiles of A (each a panel of k x Rows, one after another, <paramref name="rows"/> rows in all) times the first
+    /// <paramref name="columns"/> columns of one panel of B, into <paramref name="sums"/>: tile after tile of [Rows][32].
+    /// A block of B that fits the first-level cache is used by all tiles before the next is touched. Sums of further columns are left as they are.
     /// </summary>
-    public static void MultiplyTiles(SimdLevel level, float* aTiles, int rows, int k, float* bPanel, float* sums)
+    public static void MultiplyTiles(SimdLevel level, float* aTiles, int rows, int k, float* bPanel, int columns, float* sums)
     {
         var tileRows = Rows(level);
         var tiles = (rows + tileRows - 1) / tileRows;
         if (k == 0) new Span<float>(sums, tiles * tileRows * Columns).Clear();
+        var width = Width(level);
         for (var block = 0; block < k; block += BlockK)
         {
             var depth = Math.Min(BlockK, k - block);
-            for (var tile = 0; tile < tiles; tile++)
-                Multiply(level, aTiles + ((long)tile * k + block) * tileRows, bPanel + (long)block * Columns, depth,
-                    Math.Min(tileRows, rows - tile * tileRows), sums + tile * tileRows * Columns, Columns, block > 0);
+            for (var column = 0; column < columns; column += width)
+                for (var tile = 0; tile < tiles; tile++)
+                    Packed(level, aTiles + ((long)tile * k + block) * tileRows, bPanel + (long)block * Columns + column, depth,
+                        Math.Min(tileRows, rows - tile * tileRows), sums + tile * tileRows * Columns + column, block > 0);
         }
     }
+
+    /// <summary>
+    /// The same for a convolution, whose k runs over the rows of the filter and, in each, over columns and channels: a run of
+    /// <paramref name="run"/> floats that is contiguous in the picture too. A tile either lies in a panel like those of
+    /// <see cref="MultiplyTiles"/>, or, where all its patches are inside the picture, is read in place; <paramref name="rowOffsets"/> are the
+    /// distances from a patch's first pixel to the begin of each run. Blocks of k end at the end of a run.
+    /// </summary>
+    public static void MultiplyPatches(SimdLevel level, ReadOnlySpan<PatchTile> tiles, ReadOnlySpan<long> rowOffsets, int run, float* bPanel, int columns, float* sums)
+    {
+        var tileRows = Rows(level);
+        var width = Width(level);
+        for (var row = 0; row < rowOffsets.Length; row++)
+            for (var block = 0; block < run; block += BlockK)
+            {
+                var depth = Math.Min(BlockK, run - block);
+                var at = (long)row * run + block;
+                for (var column = 0; column < columns; column += width)
+                {
+                    var b = bPanel + at * Columns + column;
+                    for (var t = 0; t < tiles.Length; t++)
+                    {
+                        var tile = tiles[t];
+                        var to = sums + t * tileRows * Columns + column;
+                        if (tile.IsPacked) Packed(level, tile.Data + at * tileRows, b, depth, tile.Rows, to, at > 0);
+                        else Strided(level, tile.Data + rowOffsets[row] + block, tile.Stride, b, depth, to, at > 0);
+                    }
+                }
+            }
+    }
+
+    /// <summary>One tile and one group of columns: <c>c = (accumulate ? c : 0) + A·B</c> over at most <see cref="BlockK"/> steps of k. Panel rows from <paramref name="rows"/> on are read but not stored.</summary>
+    private static void Packed(SimdLevel level, float* aPanel, float* b, int depth, int rows, float* c, bool accumulate)
+    {
+        if (level == SimdLevel.Avx512) GemmTile512.Multiply(aPanel, b, depth, rows, c, Columns, accumulate);
+        else if (level == SimdLevel.Avx2) GemmTile256.Multiply(aPanel, b, depth, rows, c, Columns, accumulate);
+        else GemmTile128.Multiply(aPanel, b, depth, rows, c, Columns, accumulate);
+    }
+
+    private static void Strided(SimdLevel level, float* a, long aStride, float* b, int depth, float* c, bool accumulate)
+    {
+        if (level == SimdLevel.Avx512) GemmTile512.Strided(a, aStride, b, depth, c, accumulate);
+        else if (level == SimdLevel.Avx2) GemmTile256.Strided(a, aStride, b, depth, c, accumulate);
+        else GemmTile128.Strided(a, aStride, b, depth, c, accumulate);
+    }
+}
+
+/// <summary>Rows of a convolution's patch matrix that share a register tile.</summary>
+internal readonly unsafe struct PatchTile
+{
+    private PatchTile(float* data, int rows, long stride)
+    {
+        Data = data;
+        Rows = rows;
+        Stride = stride;
+    }
+
+    /// <summary>Patches copied into a panel [k][tile rows].</summary>
+    public static PatchTile Packed(float* panel, int rows) => new(panel, rows, 0);
+
+    /// <summary>Patches of neighbouring outputs that lie wholly inside the picture: the first patch's first pixel, and the distance to the next patch.</summary>
+    public static PatchTile InPlace(float* firstPixel, int rows, long stride) => new(firstPixel, rows, stride);
+
+    /// <summary>The panel, or the first patch's first pixel.</summary>
+    public float* Data { get; }
+
+    /// <summary>Rows that count.</summary>
+    public int Rows { get; }
+
+    /// <summary>Floats between two patches; 0 for a panel.</summary>
+    public long Stride { get; }
+
+    /// <summary>Whether the patches were copied.</summary>
+    public bool IsPacked => Stride == 0;
 }

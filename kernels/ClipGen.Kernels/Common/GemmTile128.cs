@@ -9,14 +9,14 @@ internal static unsafe class GemmTile128
 {
     private const int PanelRows = 4;
 
+    /// <summary>Columns of one call; a panel takes 4 of them.</summary>
+    internal const int Width = 8;
+
     internal static void Multiply(float* a, float* b, int depth, int rows, float* c, long ldc, bool accumulate)
     {
-        for (var column = 0; column < GemmTile.Columns; column += 8)
-        {
-            if (rows <= 1) Rows1x8(a, b + column, depth, rows, c + column, ldc, accumulate);
-            else if (rows <= 2) Rows2x8(a, b + column, depth, rows, c + column, ldc, accumulate);
-            else Rows4x8(a, b + column, depth, rows, c + column, ldc, accumulate);
-        }
+        if (rows <= 1) Rows1x8(a, b, depth, rows, c, ldc, accumulate);
+        else if (rows <= 2) Rows2x8(a, b, depth, rows, c, ldc, accumulate);
+        else Rows4x8(a, b, depth, rows, c, ldc, accumulate);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -29,6 +29,48 @@ internal static unsafe class GemmTile128
         }
         left.Store(c);
         right.Store(c + 4);
+    }
+
+    /// <summary>
+    /// A full tile whose rows of A lie <paramref name="aStride"/> floats apart in memory and are read in place, k by k: what a convolution
+    /// inside a picture needs. The same chains of multiply-adds as the packed tile, so the same bits.
+    /// </summary>
+    internal static void Strided(float* a, long aStride, float* b, int depth, float* c, bool accumulate)
+    {
+        var two = 2 * aStride;
+        var a3 = a + 3 * aStride;
+        var c00 = Vector128<float>.Zero;
+        var c01 = Vector128<float>.Zero;
+        var c10 = Vector128<float>.Zero;
+        var c11 = Vector128<float>.Zero;
+        var c20 = Vector128<float>.Zero;
+        var c21 = Vector128<float>.Zero;
+        var c30 = Vector128<float>.Zero;
+        var c31 = Vector128<float>.Zero;
+        for (var k = 0; k < depth; k++)
+        {
+            var b0 = Vector128.Load(b);
+            var b1 = Vector128.Load(b + 4);
+            var x0 = Vector128.Create(*a);
+            c00 = Vector128.MultiplyAddEstimate(x0, b0, c00);
+            c01 = Vector128.MultiplyAddEstimate(x0, b1, c01);
+            var x1 = Vector128.Create(a[aStride]);
+            c10 = Vector128.MultiplyAddEstimate(x1, b0, c10);
+            c11 = Vector128.MultiplyAddEstimate(x1, b1, c11);
+            var x2 = Vector128.Create(a[two]);
+            c20 = Vector128.MultiplyAddEstimate(x2, b0, c20);
+            c21 = Vector128.MultiplyAddEstimate(x2, b1, c21);
+            var x3 = Vector128.Create(*a3);
+            c30 = Vector128.MultiplyAddEstimate(x3, b0, c30);
+            c31 = Vector128.MultiplyAddEstimate(x3, b1, c31);
+            a++;
+            a3++;
+            b += GemmTile.Columns;
+        }
+        Put(c, c00, c01, accumulate);
+        Put(c + GemmTile.Columns, c10, c11, accumulate);
+        Put(c + 2 * GemmTile.Columns, c20, c21, accumulate);
+        Put(c + 3 * GemmTile.Columns, c30, c31, accumulate);
     }
 
     private static void Rows1x8(float* a, float* b, int depth, int rows, float* c, long ldc, bool accumulate)

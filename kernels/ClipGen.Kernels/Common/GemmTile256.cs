@@ -9,15 +9,15 @@ internal static unsafe class GemmTile256
 {
     private const int PanelRows = 6;
 
+    /// <summary>Columns of one call; a panel takes 2 of them.</summary>
+    internal const int Width = 16;
+
     internal static void Multiply(float* a, float* b, int depth, int rows, float* c, long ldc, bool accumulate)
     {
-        for (var column = 0; column < GemmTile.Columns; column += 16)
-        {
-            if (rows <= 1) Rows1x16(a, b + column, depth, rows, c + column, ldc, accumulate);
-            else if (rows <= 2) Rows2x16(a, b + column, depth, rows, c + column, ldc, accumulate);
-            else if (rows <= 4) Rows4x16(a, b + column, depth, rows, c + column, ldc, accumulate);
-            else Rows6x16(a, b + column, depth, rows, c + column, ldc, accumulate);
-        }
+        if (rows <= 1) Rows1x16(a, b, depth, rows, c, ldc, accumulate);
+        else if (rows <= 2) Rows2x16(a, b, depth, rows, c, ldc, accumulate);
+        else if (rows <= 4) Rows4x16(a, b, depth, rows, c, ldc, accumulate);
+        else Rows6x16(a, b, depth, rows, c, ldc, accumulate);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -30,6 +30,60 @@ internal static unsafe class GemmTile256
         }
         left.Store(c);
         right.Store(c + 8);
+    }
+
+    /// <summary>
+    /// A full tile whose rows of A lie <paramref name="aStride"/> floats apart in memory and are read in place, k by k: what a convolution
+    /// inside a picture needs. The same chains of multiply-adds as the packed tile, so the same bits.
+    /// </summary>
+    internal static void Strided(float* a, long aStride, float* b, int depth, float* c, bool accumulate)
+    {
+        var two = 2 * aStride;
+        var a3 = a + 3 * aStride;
+        var c00 = Vector256<float>.Zero;
+        var c01 = Vector256<float>.Zero;
+        var c10 = Vector256<float>.Zero;
+        var c11 = Vector256<float>.Zero;
+        var c20 = Vector256<float>.Zero;
+        var c21 = Vector256<float>.Zero;
+        var c30 = Vector256<float>.Zero;
+        var c31 = Vector256<float>.Zero;
+        var c40 = Vector256<float>.Zero;
+        var c41 = Vector256<float>.Zero;
+        var c50 = Vector256<float>.Zero;
+        var c51 = Vector256<float>.Zero;
+        for (var k = 0; k < depth; k++)
+        {
+            var b0 = Vector256.Load(b);
+            var b1 = Vector256.Load(b + 8);
+            var x0 = Vector256.Create(*a);
+            c00 = Vector256.MultiplyAddEstimate(x0, b0, c00);
+            c01 = Vector256.MultiplyAddEstimate(x0, b1, c01);
+            var x1 = Vector256.Create(a[aStride]);
+            c10 = Vector256.MultiplyAddEstimate(x1, b0, c10);
+            c11 = Vector256.MultiplyAddEstimate(x1, b1, c11);
+            var x2 = Vector256.Create(a[two]);
+            c20 = Vector256.MultiplyAddEstimate(x2, b0, c20);
+            c21 = Vector256.MultiplyAddEstimate(x2, b1, c21);
+            var x3 = Vector256.Create(*a3);
+            c30 = Vector256.MultiplyAddEstimate(x3, b0, c30);
+            c31 = Vector256.MultiplyAddEstimate(x3, b1, c31);
+            var x4 = Vector256.Create(a3[aStride]);
+            c40 = Vector256.MultiplyAddEstimate(x4, b0, c40);
+            c41 = Vector256.MultiplyAddEstimate(x4, b1, c41);
+            var x5 = Vector256.Create(a3[two]);
+            c50 = Vector256.MultiplyAddEstimate(x5, b0, c50);
+            c51 = Vector256.MultiplyAddEstimate(x5, b1, c51);
+            a++;
+            a3++;
+            b += GemmTile.Columns;
+        }
+        Put(c, c00, c01, accumulate);
+        Put(c + GemmTile.Columns, c10, c11, accumulate);
+        Put(c + 2 * GemmTile.Columns, c20, c21, accumulate);
+        Put(c + 3 * GemmTile.Columns, c30, c31, accumulate);
+        Put(c + 4 * GemmTile.Columns, c40, c41, accumulate);
+        Put(c + 5 * GemmTile.Columns, c50, c51, accumulate);
     }
 
     private static void Rows1x16(float* a, float* b, int depth, int rows, float* c, long ldc, bool accumulate)

@@ -16,11 +16,7 @@ internal static unsafe class TilePacking
         var group = 0;
         for (; group + 4 <= panelRows; group += 4)
             Transpose4(rows[group], rows[group + 1], rows[group + 2], rows[group + 3], depth, panelRows, panel + group);
-        for (; group < panelRows; group++)
-        {
-            var row = rows[group];
-            for (var k = 0; k < depth; k++) panel[(long)k * panelRows + group] = row[k];
-        }
+        for (; group + 2 <= panelRows; group += 2) Transpose2(rows[group], rows[group + 1], depth, panelRows, panel + group);
     }
 
     /// <summary>Writes one row of a [N,K] operand into its column of the panels: <c>panels[n / 32][k][n % 32] = row[k]</c>.</summary>
@@ -61,6 +57,29 @@ internal static unsafe class TilePacking
             to[1] = row1[k];
             to[2] = row2[k];
             to[3] = row3[k];
+        }
+    }
+
+    /// <summary>The last two rows of a panel of six.</summary>
+    private static void Transpose2(float* row0, float* row1, int depth, int stride, float* output)
+    {
+        var k = 0;
+        for (; k + 4 <= depth; k += 4)
+        {
+            var a = Vector128.Load(row0 + k);
+            var b = Vector128.Load(row1 + k);
+            var low = Interleave(a, b, false);
+            var high = Interleave(a, b, true);
+            var to = output + (long)k * stride;
+            low.GetLower().Store(to);
+            low.GetUpper().Store(to + stride);
+            high.GetLower().Store(to + 2L * stride);
+            high.GetUpper().Store(to + 3L * stride);
+        }
+        for (; k < depth; k++)
+        {
+            output[(long)k * stride] = row0[k];
+            output[(long)k * stride + 1] = row1[k];
         }
     }
 

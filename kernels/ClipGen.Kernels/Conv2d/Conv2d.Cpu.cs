@@ -5,6 +5,12 @@ public sealed unsafe partial class CpuBackend : IConv2d
     // Patches of one pass, in floats: half of a 1 MiB second-level cache, the rest is for the filter's blocks.
     private const int PatchFloats = 128 << 10;
 
+    // Part of a filter, in floats, that one pass over the picture uses: 512 KiB stay in the second-level cache while strip after strip goes by.
+    private const int FilterFloats = 128 << 10;
+
+    // Border patches of a picture that are gathered once for all parts of the filter, in floats (16 MiB); with more, each strip gathers its own and takes the whole filter.
+    private const long SharedPatchFloats = 4 << 20;
+
     /// <inheritdoc/>
     public void Conv2d(View<float> input, in Conv2dShape shape, PackedMatrix filter, in Epilogue epilogue, View<float> output)
     {
@@ -37,30 +43,78 @@ public sealed unsafe partial class CpuBackend : IConv2d
 
         // A strip: consecutive output pixels of one picture whose patches fit the cache together.
         var stripTiles = Math.Clamp(PatchFloats / (k * tileRows), 1, TilesPerPass);
-        var stripPixels = stripTiles * tileRows;
-        var strips = (pixels + stripPixels - 1) / stripPixels;
-        // Small pictures give few strips: then several parts share a strip's columns (each packs the patches again, which is cheap beside a wide product).
-        var groups = strips * s.Batch >= 4 * Workers.Threads ? 1 : Math.Clamp(4 * Workers.Threads / (strips * s.Batch), 1, Math.Max(1, panelCount / 4));
-        var perGroup = (panelCount + groups - 1) / groups;
-        groups = (panelCount + perGroup - 1) / perGroup;
-        Workers.For(checked(s.Batch * strips * groups), part =>
+        var strips = (pixels + stripTiles * tileRows - 1) / (stripTiles * tileRows);
+        var tilesInPicture = (pixels + tileRows - 1) / tileRows;
+        var panelFloats = (long)tileRows * k;
+        var pictureFloats = (long)s.Height * s.Width * s.InChannels;
+
+        // The filter goes by in groups of panels; a strip's border patches are gathered before the first group.
+        var perGroup = (int)Math.Clamp(FilterFloats / (GemmTile.Columns * (long)k), 1, panelCount);
+        var borderTiles = new int[tilesInPicture];
+        var borders = 0;
+        for (var tile = 0; tile < tilesInPicture; tile++)
+            borderTiles[tile] = Conv2dPatches.IsInside(s, tile * tileRows, Math.Min(tileRows, pixels - tile * tileRows), tileRows) ? -1 : borders++;
+        var shared = borders * panelFloats <= SharedPatchFloats;
+        if (!shared) perGroup = panelCount;
+        var groups = (panelCount + perGroup - 1) / perGroup;
+        // Few strips and few groups leave threads idle: then the groups are split further.
+        while (shared && (long)strips * groups < 4 * Workers.Threads && perGroup > 1)
         {
-            var group = part % groups;
-            var strip = part / groups % strips;
-            var picture = part / groups / strips;
-            var firstPixel = strip * stripPixels;
-            var rows = Math.Min(stripPixels, pixels - firstPixel);
-            var patches = rowScratch.Floats((long)stripTiles * tileRows * k + 16);
-            var sums = sumScratch.Floats(TilesPerPass * GemmTile.MaxRows * GemmTile.Columns);
-            Conv2dPatches.Pack(x + (long)picture * s.Height * s.Width * s.InChannels, s, firstPixel, rows, tileRows, patches);
-            var at = (long)picture * pixels + firstPixel;
-            for (var panel = group * perGroup; panel < Math.Min(panelCount, (group + 1) * perGroup); panel++)
+            perGroup = (perGroup + 1) / 2;
+            groups = (panelCount + perGroup - 1) / perGroup;
+        }
+        using var sharedMemory = Allocate(shared ? 4 * borders * panelFloats + 64 : 0);
+        var sharedPanels = shared ? Pointer(new View<float>(sharedMemory, 0, borders * panelFloats)) : null;
+
+        var rowOffsets = new long[s.Kernel];
+        for (var i = 0; i < rowOffsets.Length; i++) rowOffsets[i] = (long)i * s.Width * s.InChannels;
+        for (var n0 = 0; n0 < s.Batch; n0++)
+        {
+            var picture = x + n0 * pictureFloats;
+            var firstOutput = (long)n0 * pixels;
+            if (shared)
             {
-                var column = panel * GemmTile.Columns;
-                GemmTile.MultiplyTiles(level, patches, rows, k, panels + (long)column * k, sums);
-                EpilogueKernel.Store(level, sums, rows, Math.Min(GemmTile.Columns, n - column), bias == null ? null : bias + column, activation,
-                    residual == null ? null : residual + at * n + column, y + at * n + column, n);
+                var partTiles = Math.Max(1, (tilesInPicture + 8 * Workers.Threads - 1) / (8 * Workers.Threads));
+                Workers.For((tilesInPicture + partTiles - 1) / partTiles, part =>
+                {
+                    for (var tile = part * partTiles; tile < Math.Min(tilesInPicture, (part + 1) * partTiles); tile++)
+                        if (borderTiles[tile] >= 0)
+                            Conv2dPatches.Pack(picture, s, tile * tileRows, Math.Min(tileRows, pixels - tile * tileRows), tileRows, sharedPanels + borderTiles[tile] * panelFloats);
+                });
             }
-        });
+            Workers.For(checked(strips * groups), part =>
+            {
+                int group = part / strips, strip = part % strips;
+                var firstPixel = strip * stripTiles * tileRows;
+                var rows = Math.Min(stripTiles * tileRows, pixels - firstPixel);
+                var tileCount = (rows + tileRows - 1) / tileRows;
+                var patches = shared ? sharedPanels : rowScratch.Floats(stripTiles * panelFloats + 16);
+                Span<PatchTile> tiles = stackalloc PatchTile[tileCount];
+                for (var t = 0; t < tileCount; t++)
+                {
+                    var pixel = firstPixel + t * tileRows;
+                    var count = Math.Min(tileRows, pixels - pixel);
+                    var border = borderTiles[strip * stripTiles + t];
+                    if (border < 0)
+                    {
+                        tiles[t] = PatchTile.InPlace(Conv2dPatches.FirstPixel(picture, s, pixel), count, (long)s.Stride * s.InChannels);
+                        continue;
+                    }
+                    var panel = patches + (shared ? border : t) * panelFloats;
+                    if (!shared) Conv2dPatches.Pack(picture, s, pixel, count, tileRows, panel);
+                    tiles[t] = PatchTile.Packed(panel, count);
+                }
+                var sums = sumScratch.Floats(TilesPerPass * GemmTile.MaxRows * GemmTile.Columns);
+                var at = firstOutput + firstPixel;
+                for (var p = group * perGroup; p < Math.Min(panelCount, (group + 1) * perGroup); p++)
+                {
+                    var column = p * GemmTile.Columns;
+                    var columns = Math.Min(GemmTile.Columns, n - column);
+                    GemmTile.MultiplyPatches(level, tiles, rowOffsets, s.Kernel * s.InChannels, panels + (long)column * k, columns, sums);
+                    EpilogueKernel.Store(level, sums, rows, columns, bias == null ? null : bias + column, activation,
+                        residual == null ? null : residual + at * n + column, y + at * n + column, n);
+                }
+            });
+        }
     }
 }

@@ -1,46 +1,65 @@
 namespace ClipGen.Kernels;
 
-/// <summary>Gathers the patches under the filter (im2col) straight into the panels of the register tile; the patch matrix never exists in memory.</summary>
+/// <summary>The patches under the filter, as rows of a matrix that never exists in memory: read in place inside the picture, gathered into a panel at its borders.</summary>
 internal static unsafe class Conv2dPatches
 {
     // Stands for the pixels outside the picture: as long as the widest channel block that is read at once.
     private const int ZeroFloats = 8192;
     private static readonly float* Zeros = AllocateZeros();
 
-    /// <summary>
-    /// Packs the patches of output pixels <paramref name="firstPixel"/>… of one picture: tile after tile, each [K][tileRows] with K in (row, column, channel) order.
-    /// </summary>
-    public static void Pack(float* picture, in Conv2dShape shape, int firstPixel, int pixelCount, int tileRows, float* panels)
+    /// <summary>Whether the patches of <paramref name="count"/> outputs from <paramref name="firstPixel"/> on lie wholly inside the picture, in one row of it, and fill a tile.</summary>
+    public static bool IsInside(in Conv2dShape s, int firstPixel, int count, int tileRows)
+    {
+        if (count != tileRows || s.Upsample != 1) return false;
+        int row = firstPixel / s.OutWidth, column = firstPixel % s.OutWidth;
+        int top = row * s.Stride - s.PadBefore, left = column * s.Stride - s.PadBefore;
+        return column + count <= s.OutWidth && top >= 0 && top + s.Kernel <= s.Height && left >= 0 && left + (count - 1) * s.Stride + s.Kernel <= s.Width;
+    }
+
+    /// <summary>First pixel under the filter at an output that <see cref="IsInside"/>.</summary>
+    public static float* FirstPixel(float* picture, in Conv2dShape s, int pixel) =>
+        picture + ((long)(pixel / s.OutWidth * s.Stride - s.PadBefore) * s.Width + pixel % s.OutWidth * s.Stride - s.PadBefore) * s.InChannels;
+
+    /// <summary>Packs the patches of up to <paramref name="tileRows"/> outputs of one picture into a panel [K][tileRows], K in (row, column, channel) order.</summary>
+    public static void Pack(float* picture, in Conv2dShape shape, int firstPixel, int count, int tileRows, float* panel)
     {
         int channels = shape.InChannels, kernel = shape.Kernel, outWidth = shape.OutWidth, upsample = shape.Upsample;
         int height = shape.Height * upsample, width = shape.Width * upsample;
         var rows = stackalloc float*[GemmTile.MaxRows];
         var top = stackalloc int[GemmTile.MaxRows];
         var left = stackalloc int[GemmTile.MaxRows];
-        for (var first = 0; first < pixelCount; first += tileRows)
+        var wide = upsample == 1;
+        for (var r = 0; r < count; r++)
         {
-            var count = Math.Min(tileRows, pixelCount - first);
-            for (var r = 0; r < count; r++)
+            var pixel = firstPixel + r;
+            top[r] = pixel / outWidth * shape.Stride - shape.PadBefore;
+            left[r] = pixel % outWidth * shape.Stride - shape.PadBefore;
+            wide &= left[r] >= 0 && left[r] + kernel <= width;
+        }
+        for (var i = 0; i < kernel; i++)
+        {
+            if (wide && kernel * channels <= ZeroFloats)
             {
-                var pixel = firstPixel + first + r;
-                top[r] = pixel / outWidth * shape.Stride - shape.PadBefore;
-                left[r] = pixel % outWidth * shape.Stride - shape.PadBefore;
+                // No patch crosses the left or right border: a row of each is one run of memory.
+                for (var r = 0; r < count; r++)
+                    rows[r] = (uint)(top[r] + i) < (uint)height ? picture + ((long)(top[r] + i) * width + left[r]) * channels : Zeros;
+                TilePacking.PackA(rows, count, kernel * channels, tileRows, panel);
+                panel += (long)kernel * channels * tileRows;
+                continue;
             }
-            var panel = panels + (long)first * shape.K;
-            for (var i = 0; i < kernel; i++)
-                for (var j = 0; j < kernel; j++)
-                    for (var c = 0; c < channels; c += ZeroFloats)
+            for (var j = 0; j < kernel; j++)
+                for (var c = 0; c < channels; c += ZeroFloats)
+                {
+                    var depth = Math.Min(ZeroFloats, channels - c);
+                    for (var r = 0; r < count; r++)
                     {
-                        var depth = Math.Min(ZeroFloats, channels - c);
-                        for (var r = 0; r < count; r++)
-                        {
-                            int h = top[r] + i, w = left[r] + j;
-                            var inside = (uint)h < (uint)height && (uint)w < (uint)width;
-                            rows[r] = inside ? picture + ((long)(h / upsample) * shape.Width + w / upsample) * channels + c : Zeros;
-                        }
-                        TilePacking.PackA(rows, count, depth, tileRows, panel);
-                        panel += (long)depth * tileRows;
+                        int h = top[r] + i, w = left[r] + j;
+                        var inside = (uint)h < (uint)height && (uint)w < (uint)width;
+                        rows[r] = inside ? picture + ((long)(h / upsample) * shape.Width + w / upsample) * channels + c : Zeros;
                     }
+                    TilePacking.PackA(rows, count, depth, tileRows, panel);
+                    panel += (long)depth * tileRows;
+                }
         }
     }
 

@@ -6,6 +6,9 @@ public sealed unsafe partial class CpuBackend : IMatMul
     // and use each 32 KiB block of B eight times while it is near.
     private const int TilesPerPass = 8;
 
+    // Part of B, in floats, that several passes over A use while it is near: 256 KiB.
+    private const int PanelFloats = 64 << 10;
+
     // Below this many multiply-adds a fork-join (a few microseconds) costs more than the second core saves.
     private const long ParallelWork = 1 << 17;
 
@@ -98,16 +101,18 @@ public sealed unsafe partial class CpuBackend : IMatMul
         else
             for (var tile = 0; tile < tiles; tile++) PackTile(x, m, k, tile, tileRows, packed);
 
-        // 2. Parts of (some tiles) x (some panels); the fewer the tiles, the more the panels are split.
+        // 2. Parts of (some tiles) x (some panels). With many rows a part takes as many panels as stay in the second-level cache, and the
+        // parts of one group of panels follow each other, so B comes from memory once; with few rows the panels are split for balance alone.
         var panelCount = GemmTile.Panels(n);
         var passes = (tiles + TilesPerPass - 1) / TilesPerPass;
-        var wanted = work > ParallelWork && Workers.Threads > 1 ? 8 * Workers.Threads : 1;
-        var groups = Math.Clamp((wanted + passes - 1) / passes, 1, panelCount);
-        var perGroup = (panelCount + groups - 1) / groups;
-        groups = (panelCount + perGroup - 1) / perGroup;
-        Workers.For(passes * groups, part =>
+        var perGroup = panelCount;
+        if (work > ParallelWork && Workers.Threads > 1) perGroup = Math.Max(1, panelCount * passes / (8 * Workers.Threads));
+        if (passes > 1) perGroup = (int)Math.Clamp(PanelFloats / (GemmTile.Columns * (long)k), 1, perGroup);
+        perGroup = Math.Min(perGroup, panelCount);
+        var groups = (panelCount + perGroup - 1) / perGroup;
+        Workers.For(checked(passes * groups), part =>
         {
-            int pass = part / groups, group = part % groups;
+            int pass = part % passes, group = part / passes;
             var firstTile = pass * TilesPerPass;
             var firstRow = firstTile * tileRows;
             var rows = Math.Min(m - firstRow, TilesPerPass * tileRows);
@@ -115,8 +120,9 @@ public sealed unsafe partial class CpuBackend : IMatMul
             for (var panel = group * perGroup; panel < Math.Min(panelCount, (group + 1) * perGroup); panel++)
             {
                 var column = panel * GemmTile.Columns;
-                GemmTile.MultiplyTiles(level, packed + (long)firstTile * tileRows * k, rows, k, panels + (long)column * k, sums);
-                EpilogueKernel.Store(level, sums, rows, Math.Min(GemmTile.Columns, n - column), bias == null ? null : bias + column, activation,
+                var columns = Math.Min(GemmTile.Columns, n - column);
+                GemmTile.MultiplyTiles(level, packed + (long)firstTile * tileRows * k, rows, k, panels + (long)column * k, columns, sums);
+                EpilogueKernel.Store(level, sums, rows, columns, bias == null ? null : bias + column, activation,
                     residual == null ? null : residual + (long)firstRow * n + column, y + (long)firstRow * n + column, n);
             }
         });

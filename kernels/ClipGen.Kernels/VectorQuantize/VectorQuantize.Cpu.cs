@@ -53,7 +53,7 @@ public sealed unsafe partial class CpuBackend : IVectorQuantize
             for (var panel = 0; panel < GemmTile.Panels(codes); panel++)
             {
                 var column = panel * GemmTile.Columns;
-                GemmTile.MultiplyTiles(level, a, count, width, panels + (long)column * width, sums);
+                GemmTile.MultiplyTiles(level, a, count, width, panels + (long)column * width, GemmTile.Columns, sums);
                 for (var r = 0; r < count; r++)
                     for (var j = 0; j < Math.Min(GemmTile.Columns, codes - column); j++)
                         scores[(long)r * rowScores + column + j] = (float)squares[column + j] - 2 * sums[r * GemmTile.Columns + j];
