@@ -5,9 +5,10 @@ namespace ClipGen.Checkpoints;
 
 /// <summary>
 /// Writes stored zip entries whose data begins at multiples of 64 bytes, as PyTorch does, so that tensors can be used from a mapped file.
-/// Sizes are known beforehand; checksums are filled in after the data. ZIP64 fields appear where sizes or offsets need them.
+/// Sizes are known beforehand; checksums are filled in after the data. ZIP64 fields appear where sizes or offsets
+/// reach <paramref name="narrowLimit"/>, which only tests set lower than 32 bits hold.
 /// </summary>
-internal sealed class ZipWriter(FileStream stream)
+internal sealed class ZipWriter(FileStream stream, long narrowLimit = uint.MaxValue)
 {
     private const int Alignment = 64;
     private const ushort PaddingField = 0x4246; // "FB", what PyTorch uses
@@ -52,7 +53,7 @@ internal sealed class ZipWriter(FileStream stream)
         var end = stream.Position;
         var size = end - start;
         var record = new Record();
-        if (entries.Count >= ushort.MaxValue || size >= uint.MaxValue || start >= uint.MaxValue)
+        if (entries.Count >= ushort.MaxValue || size >= narrowLimit || start >= narrowLimit)
         {
             record.U32(0x06064B50).U64(44).U16(45).U16(45).U32(0).U32(0).U64(entries.Count).U64(entries.Count).U64(size).U64(start);
             record.U32(0x07064B50).U32(0).U64(end).U32(1);
@@ -66,7 +67,7 @@ internal sealed class ZipWriter(FileStream stream)
     {
         var nameBytes = Encoding.UTF8.GetBytes(name);
         var extra = new Record();
-        if (length >= uint.MaxValue) extra.U16(1).U16(16).U64(length).U64(length);
+        if (length >= narrowLimit) extra.U16(1).U16(16).U64(length).U64(length);
         var unpadded = offset + 30 + nameBytes.Length + extra.Bytes.Length + 4;
         var padding = (int)((Alignment - unpadded % Alignment) % Alignment);
         extra.U16(PaddingField).U16((ushort)padding).Fill((byte)'Z', padding);
@@ -82,8 +83,8 @@ internal sealed class ZipWriter(FileStream stream)
     {
         var nameBytes = Encoding.UTF8.GetBytes(name);
         var wide = new Record();
-        if (length >= uint.MaxValue) wide.U64(length).U64(length);
-        if (offset >= uint.MaxValue) wide.U64(offset);
+        if (length >= narrowLimit) wide.U64(length).U64(length);
+        if (offset >= narrowLimit) wide.U64(offset);
         var extra = new Record();
         if (wide.Bytes.Length > 0) extra.U16(1).U16((ushort)wide.Bytes.Length);
         var version = Version(length, offset);
@@ -96,9 +97,10 @@ internal sealed class ZipWriter(FileStream stream)
         stream.Write(wide.Bytes);
     }
 
-    private static ushort Version(long length, long offset) => (ushort)(length >= uint.MaxValue || offset >= uint.MaxValue ? 45 : 20);
+    private ushort Version(long length, long offset) => (ushort)(length >= narrowLimit || offset >= narrowLimit ? 45 : 20);
 
-    private static uint Narrow(long value) => (uint)Math.Min(value, uint.MaxValue);
+    // All ones say that the value is in the ZIP64 field.
+    private uint Narrow(long value) => value >= narrowLimit ? uint.MaxValue : (uint)value;
 
     private sealed class Record
     {
