@@ -1,4 +1,5 @@
-using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace ClipGen.Checkpoints;
 
@@ -21,17 +22,22 @@ internal struct Crc32
 
     public void Add(ReadOnlySpan<byte> bytes)
     {
-        var tables = Tables;
+        // Plain references: with bounds checks on eight lookups per step this takes twice as long.
+        ref var table = ref MemoryMarshal.GetArrayDataReference(Tables);
         var crc = ~state;
-        while (bytes.Length >= 8)
+        foreach (var word in MemoryMarshal.Cast<byte, ulong>(bytes))
         {
-            var low = BinaryPrimitives.ReadUInt32LittleEndian(bytes) ^ crc;
-            var high = BinaryPrimitives.ReadUInt32LittleEndian(bytes[4..]);
-            crc = tables[1792 + (low & 255)] ^ tables[1536 + ((low >> 8) & 255)] ^ tables[1280 + ((low >> 16) & 255)] ^ tables[1024 + (low >> 24)]
-                ^ tables[768 + (high & 255)] ^ tables[512 + ((high >> 8) & 255)] ^ tables[256 + ((high >> 16) & 255)] ^ tables[high >> 24];
-            bytes = bytes[8..];
+            var mixed = word ^ crc;
+            crc = Unsafe.Add(ref table, 1792 + (nint)(mixed & 255))
+                ^ Unsafe.Add(ref table, 1536 + (nint)((mixed >> 8) & 255))
+                ^ Unsafe.Add(ref table, 1280 + (nint)((mixed >> 16) & 255))
+                ^ Unsafe.Add(ref table, 1024 + (nint)((mixed >> 24) & 255))
+                ^ Unsafe.Add(ref table, 768 + (nint)((mixed >> 32) & 255))
+                ^ Unsafe.Add(ref table, 512 + (nint)((mixed >> 40) & 255))
+                ^ Unsafe.Add(ref table, 256 + (nint)((mixed >> 48) & 255))
+                ^ Unsafe.Add(ref table, (nint)(mixed >> 56));
         }
-        foreach (var b in bytes) crc = tables[(crc ^ b) & 255] ^ (crc >> 8);
+        foreach (var b in bytes[(bytes.Length & ~7)..]) crc = Unsafe.Add(ref table, (nint)((crc ^ b) & 255)) ^ (crc >> 8);
         state = ~crc;
     }
 

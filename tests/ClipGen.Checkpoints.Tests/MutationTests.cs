@@ -11,7 +11,7 @@ namespace ClipGen.Checkpoints.Tests;
 /// </summary>
 public class MutationTests
 {
-    private const int Rounds = 2000;
+    private const int Rounds = 1000;
 
     [Fact]
     public void Damaged_pickles() => Run(1, Seeds("zip_*.pt").Select(Unpack).ToArray(), (random, seed) =>
