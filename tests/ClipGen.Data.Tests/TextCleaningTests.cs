@@ -54,6 +54,7 @@ public sealed class TextCleaningTests
     [InlineData("x<end_of_text>y", "x|<end_of_text>|y")]
     [InlineData("!<end_of_text>", "!<|end|_|of|_|text|>")]
     [InlineData("<end_of_text", "<|end|_|of|_|text")]
+    [InlineData("a\u0345b!\u0345!", "a|b|!|!")]
     [InlineData("\U0001D49C\U0001F600\u2460\u0301", "\U0001D49C|\U0001F600|\u2460|\u0301")]
     public void WordsFollowThePattern(string text, string expected) => Assert.Equal(expected.Split('|'), PromptText.Words(text));
 
@@ -66,7 +67,7 @@ public sealed class TextCleaningTests
             var text = string.Concat(Enumerable.Repeat(part, (1 << 19) / part.Length));
             Assert.NotEmpty(PromptText.Words(PromptText.Clean(text)).ToList());
         }
-        // Half a megabyte each; a quadratic step would take minutes.
-        Assert.True(watch.Elapsed.TotalSeconds < 10, $"took {watch.Elapsed}");
+        // Half a megabyte each; a quadratic step would take hours, a busy machine some seconds.
+        Assert.True(watch.Elapsed.TotalSeconds < 30, $"took {watch.Elapsed}");
     }
 }

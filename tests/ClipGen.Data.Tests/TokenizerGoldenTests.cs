@@ -127,8 +127,8 @@ public sealed class TokenizerGoldenTests
         var tokenizer = Tokenizer;
         var watch = System.Diagnostics.Stopwatch.StartNew();
         var ids = tokenizer.Encode(new string('a', 1 << 20));
-        // A quadratic search would take hours; ten seconds leave room for a busy machine.
-        Assert.True(watch.Elapsed.TotalSeconds < 10, $"took {watch.Elapsed}");
+        // A quadratic search would take hours; half a minute leaves room for a busy machine.
+        Assert.True(watch.Elapsed.TotalSeconds < 30, $"took {watch.Elapsed}");
         Assert.InRange(ids.Count, 1, 1 << 20);
         Assert.Equal(new string('a', 1 << 20) + " ", tokenizer.Decode(ids));
     }

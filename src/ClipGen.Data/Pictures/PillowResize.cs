@@ -34,6 +34,9 @@ public static unsafe class PillowResize
         ArgumentNullException.ThrowIfNull(source);
         ArgumentOutOfRangeException.ThrowIfLessThan(width, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(height, 1);
+        // Both results are checked before any weight is computed.
+        if ((long)width * Math.Max(height, source.Height) > Array.MaxLength / 3)
+            throw new ArgumentException($"a picture of {source.Width} x {source.Height} pixels cannot be resized to {width} x {height}: the result is too large");
         var result = source;
         if (width != result.Width)
             result = Rows(result, width, ResampleWeights.Make(result.Width, width, support, filter));

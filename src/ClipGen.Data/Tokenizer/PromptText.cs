@@ -28,7 +28,7 @@ internal static class PromptText
             if (length == 0)
             {
                 var kind = KindAt(text, at, out length);
-                if (kind == Kind.Blank)
+                if (kind == Kind.Unmatched)
                 {
                     at += length;
                     continue;
@@ -45,14 +45,17 @@ internal static class PromptText
     {
         Letter,
         Number,
-        Blank,
         Other,
+
+        /// <summary>Blanks, and what no part of the pattern takes.</summary>
+        Unmatched,
     }
 
     private static Kind KindAt(string text, int at, out int length)
     {
         Rune.DecodeFromUtf16(text.AsSpan(at), out var rune, out length);
-        if (IsPatternBlank(rune.Value)) return Kind.Blank;
+        // Ignoring case, the combining iota (a mark) counts as a letter where the pattern excludes letters, but not where it takes them.
+        if (IsPatternBlank(rune.Value) || rune.Value == 0x345) return Kind.Unmatched;
         return Rune.GetUnicodeCategory(rune) switch
         {
             UnicodeCategory.UppercaseLetter or UnicodeCategory.LowercaseLetter or UnicodeCategory.TitlecaseLetter
