@@ -107,6 +107,7 @@ public sealed class PictureDecodingTests
         var error = Assert.Throws<DataException>(() => PictureFile.Load(folder.Write("huge.gif", gif)));
         Assert.Contains("60,000 x 60,000", error.Message);
         Assert.Contains("178,956,970", error.Message);
+        Assert.Contains("2,147,483,647 x 2,147,483,647", Assert.Throws<DataException>(() => PictureFile.Load(FilePath("bad_huge.png"))).Message);
     }
 
     private static void AssertClear(DataException error, string name)

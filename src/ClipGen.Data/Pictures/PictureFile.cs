@@ -29,6 +29,8 @@ public static class PictureFile
         var bytes = ReadFile(path);
         try
         {
+            // libvips would refuse a PNG of absurd size too, but without saying why.
+            if (PngText.DeclaredSize(bytes) is var (width, height)) CheckPixels(width, height, LargestPixels);
             return BmpFile.IsBmp(bytes) ? BmpFile.Decode(bytes, LargestPixels) : Decode(bytes, applyOrientation, gray16);
         }
         catch (Exception e) when (IsDataProblem(e))
@@ -225,7 +227,7 @@ public static class PictureFile
             return $"it is not {Readable}{(bytes.AsSpan().StartsWith(PngText.Signature[..4]) ? " (its signature is damaged)" : "")}";
         // libvips repeats which function failed on a line of its own.
         var lines = e.Message.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-        return string.Join("; ", lines.Where(l => !l.StartsWith("unable to ", StringComparison.Ordinal)).Distinct()) is { Length: > 0 } text ? text : e.Message;
+        return string.Join("; ", lines.Where(l => !l.StartsWith("unable to ", StringComparison.Ordinal)).Distinct()) is { Length: > 0 } text ? text : "its data is damaged";
     }
 
     private static void RequireVips()
@@ -239,7 +241,7 @@ public static class PictureFile
         try
         {
             if (!ModuleInitializer.VipsInitialized)
-                return $"pictures cannot be read or written: libvips does not load: {ModuleInitializer.Exception?.Message}; the package NetVips.Native for this platform has to be beside the program";
+                return NotLoaded(ModuleInitializer.Exception);
             // Only decoders that are fuzzed upstream; no formats that run code, fetch files or render documents.
             NetVips.NetVips.BlockUntrusted = true;
             Operation.Block("VipsForeignLoad", true);
@@ -257,7 +259,11 @@ public static class PictureFile
         }
         catch (Exception e) when (e is DllNotFoundException or TypeInitializationException or EntryPointNotFoundException or BadImageFormatException or VipsException)
         {
-            return $"pictures cannot be read or written: libvips does not load: {(e.InnerException ?? e).Message}";
+            return NotLoaded(e.InnerException ?? e);
         }
     }
+
+    // The system's message lists every path it tried; its first sentence names the library.
+    private static string NotLoaded(Exception? e) =>
+        $"pictures cannot be read or written: libvips does not load ({e?.Message.Split(". ")[0]}); the files of the package NetVips.Native for this platform have to be beside the program";
 }

@@ -14,6 +14,12 @@ internal static class PngText
     /// <summary>The eight bytes that begin every PNG file.</summary>
     public static ReadOnlySpan<byte> Signature => [0x89, (byte)'P', (byte)'N', (byte)'G', 0x0D, 0x0A, 0x1A, 0x0A];
 
+    /// <summary>The size in the header of a PNG file; null for other files.</summary>
+    public static (uint Width, uint Height)? DeclaredSize(ReadOnlySpan<byte> file) =>
+        file.StartsWith(Signature) && file.Length >= 24
+            ? (BinaryPrimitives.ReadUInt32BigEndian(file[16..]), BinaryPrimitives.ReadUInt32BigEndian(file[20..]))
+            : null;
+
     /// <summary>The file with one text chunk per entry after its header.</summary>
     public static byte[] Insert(ReadOnlySpan<byte> png, IReadOnlyDictionary<string, string> entries)
     {
