@@ -16,7 +16,9 @@ public sealed class PictureFuzzTests
         folder.Write("s.bmp", Bitmaps.Bgr24(picture));
         folder.Write("p.bmp", Bitmaps.Paletted4().File);
         string[] golden = ["palette4.png", "interlaced.png", "rgb16.png", "many_idat.png", "jpeg_progressive444.jpg", "jpeg420_odd.jpg"];
-        byte[][] seeds = [.. folder.Names.Select(n => File.ReadAllBytes(folder[n])), .. golden.Select(n => File.ReadAllBytes(RepositoryPaths.GoldenFile("images", "files", n)))];
+        string[] pillow = ["rgb.tiff", "p.tiff", "cmyk.tiff", "rgba.webp"];
+        byte[][] seeds = [.. folder.Names.Select(n => File.ReadAllBytes(folder[n])), .. golden.Select(n => File.ReadAllBytes(RepositoryPaths.GoldenFile("images", "files", n))),
+            .. pillow.Select(n => File.ReadAllBytes(Path.Combine(RepositoryPaths.Root, "tests", "ClipGen.Data.Tests", "Pillow", n)))];
 
         var random = new Random(5);
         int accepted = 0, refused = 0, read = 0;
