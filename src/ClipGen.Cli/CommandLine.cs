@@ -37,6 +37,13 @@ public static class CommandLine
         new("ClipGen: pictures from text with CLIP-GEN's models, on an engine of its own")
         {
             new GenerateCommand(output, error).Create(),
+            new ReconstructCommand(output, error).Create(),
+            new EncodeCommand(output, error).Create(),
+            new DecodeCommand(output, error).Create(),
+            new EmbedCommand(output, error).Create(),
+            new TokenizeCommand(output, error).Create(),
+            new InspectCommand(output, error).Create(),
+            new TraceCommand(output, error).Create(),
             new BenchCommand(output, error).Create(),
             new DevicesCommand(output, error).Create(),
         };

@@ -1,12 +1,19 @@
+using System.Text;
+
 namespace ClipGen.Cli;
 
-/// <summary>Checks of places to write to, before the work begins.</summary>
+/// <summary>Places to write to: checked before the work begins, so that minutes of it are not lost to a typing error.</summary>
 internal static class OutputFiles
 {
+    /// <summary>Endings of picture files.</summary>
+    public static readonly string[] PictureEndings = [".png", ".jpg", ".jpeg", ".webp"];
+
+    /// <summary>Checks that a file can be written.</summary>
     /// <exception cref="UsageException">The ending is not one of those.</exception>
     /// <exception cref="JobException">The file can't be written there.</exception>
     public static void RequireWritable(string option, string path, params string[] endings)
     {
+        if (string.IsNullOrWhiteSpace(path)) throw new UsageException($"{option}: is empty; give a file name");
         if (endings.Length > 0 && !endings.Contains(Path.GetExtension(path).ToLowerInvariant()))
             throw new UsageException($"{option} {path}: expected a name that ends in {string.Join(", ", endings)}");
         if (Directory.Exists(path)) throw new JobException($"{option} {path}: is a folder; give a file name");
@@ -15,19 +22,47 @@ internal static class OutputFiles
         ProbeFolder(option, path, folder);
     }
 
-    /// <summary>Creates a folder for results.</summary>
+    /// <summary>Checks that a folder can be written to, or created; creates nothing, so that a job that fails leaves nothing behind.</summary>
+    /// <exception cref="UsageException">No name is given.</exception>
     /// <exception cref="JobException">It can't be created or written to.</exception>
     public static void RequireFolder(string option, string path)
     {
+        if (string.IsNullOrWhiteSpace(path)) throw new UsageException($"{option}: is empty; give a folder");
+        var existing = Path.GetFullPath(path);
+        while (!Directory.Exists(existing))
+        {
+            if (File.Exists(existing)) throw new JobException($"{option} {path}: {existing} is a file; give a folder");
+            existing = Path.GetDirectoryName(existing) ?? throw new JobException($"{option} {path}: can't be created; choose another folder");
+        }
+        ProbeFolder(option, path, existing);
+    }
+
+    /// <summary>Writes a text file: it appears whole or not at all.</summary>
+    /// <exception cref="JobException">It can't be written.</exception>
+    public static void WriteText(string option, string path, string text)
+    {
+        var temporary = $"{Path.GetFullPath(path)}.{Guid.NewGuid():N}.tmp";
         try
         {
-            Directory.CreateDirectory(path);
+            using (var file = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None))
+            {
+                file.Write(Encoding.UTF8.GetBytes(text));
+                file.Flush(flushToDisk: true);
+            }
+            File.Move(temporary, path, overwrite: true);
         }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or ArgumentException)
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
-            throw new JobException($"{option} {path}: can't be created ({failure.Message})");
+            try
+            {
+                File.Delete(temporary);
+            }
+            catch (Exception second) when (second is IOException or UnauthorizedAccessException)
+            {
+                // The first failure is the one to report.
+            }
+            throw new JobException($"{option} {path}: can't be written ({failure.Message})");
         }
-        ProbeFolder(option, path, path);
     }
 
     private static void ProbeFolder(string option, string path, string folder)
@@ -38,7 +73,7 @@ internal static class OutputFiles
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
-            throw new JobException($"{option} {path}: can't be written ({failure.Message})");
+            throw new JobException($"{option} {path}: can't be written ({failure.Message}); choose another place");
         }
     }
 }

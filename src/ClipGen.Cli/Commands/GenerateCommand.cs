@@ -59,7 +59,7 @@ internal sealed class GenerateCommand(TextWriter output, TextWriter error) : Cli
         if (string.IsNullOrWhiteSpace(prompt)) throw new UsageException("--text: is empty");
         var target = parsed.GetRequiredValue(outFile);
         // Told now rather than after minutes of work.
-        OutputFiles.RequireWritable("--out", target, ".png", ".jpg", ".jpeg", ".webp");
+        OutputFiles.RequireWritable("--out", target, OutputFiles.PictureEndings);
         if (parsed.GetValue(progressGif) is { } gif) OutputFiles.RequireWritable("--progress-gif", gif, ".gif");
         if (parsed.GetValue(saveEach) is { } each) OutputFiles.RequireFolder("--save-each", each);
 
@@ -72,7 +72,7 @@ internal sealed class GenerateCommand(TextWriter output, TextWriter error) : Cli
         using var device = Common.OpenDevice(parsed);
         using var models = PipelineModels.FromFiles(device, clipPath, gptPath, vqganPath);
         var pipeline = new TextToImage(models, tokenizer);
-        CheckPrompt(parsed, tokenizer, prompt, models, settings);
+        CheckPrompt(parsed, pipeline, prompt, settings);
 
         GenerationResult result;
         IReadOnlyList<Picture>? growth = null;
@@ -92,16 +92,19 @@ internal sealed class GenerateCommand(TextWriter output, TextWriter error) : Cli
         PictureFile.Save(result.Grid(), target, metadata);
         if (growth is not null) PictureFile.SaveGif(growth, 120, parsed.GetValue(progressGif)!);
         if (parsed.GetValue(saveEach) is { } separate)
+        {
+            Directory.CreateDirectory(separate);
             for (var rank = 0; rank < result.Order.Count; rank++)
                 PictureFile.Save(result.Pictures[result.Order[rank]], Path.Combine(separate, $"{rank + 1:D2}.png"),
                     new Dictionary<string, string>(metadata) { ["scores"] = Number(result.Scores[result.Order[rank]]) });
+        }
         Report(parsed, prompt, settings, target, result);
         return 0;
     }
 
-    private void CheckPrompt(ParseResult parsed, ClipTokenizer tokenizer, string prompt, PipelineModels models, GenerationSettings settings)
+    private void CheckPrompt(ParseResult parsed, TextToImage pipeline, string prompt, GenerationSettings settings)
     {
-        var tokens = tokenizer.Tokenize(prompt, models.Clip.Config.ContextLength, keepEnd: !settings.Parity);
+        var tokens = pipeline.Tokenize(prompt, settings);
         if (!tokens.Truncated) return;
         var message = settings.Parity
             ? "the text is too long; as in the reference its end token is lost, so that all such texts mean the same to CLIP"

@@ -98,7 +98,7 @@ public sealed class ClipModel : Module
             places[n] = Array.IndexOf(tokens[n], tokens[n].Max());
         }
         using var scope = new TensorScope();
-        var x = Device.From(ids, new Shape(tokens.Count, c.ContextLength)).Embedding(tokenTable).Add(textPositions);   // [N, T, C]
+        var x = Trace.Record("token_embedding", Device.From(ids, new Shape(tokens.Count, c.ContextLength)).Embedding(tokenTable)).Add(textPositions);   // [N, T, C]
         foreach (var block in textBlocks) x = Replace(x, block.Forward(x));
         // Norms work row by row: only the rows that are used need one, unless all are to be recorded.
         var chosen = Trace.IsOn

@@ -42,6 +42,8 @@ public sealed class PipelineModels : IDisposable
             throw new WeightException($"{gptPath}: this GPT takes embeddings of {gptConfig.ConditionSize} values, {clipPath} makes {clipConfig.EmbeddingSize}; give files that belong together");
         if (gptConfig.Vocabulary != codes)
             throw new WeightException($"{gptPath}: this GPT writes {gptConfig.Vocabulary} different codes, the codebook of {vqganPath} has {codes}; give files that belong together");
+        if (Math.Sqrt(gptConfig.BlockSize) % 1 != 0)
+            throw new WeightException($"{gptPath}: this GPT writes {gptConfig.BlockSize} codes per picture, which is not a square grid");
         return new PipelineModels(() => ModelFiles.LoadClip(device, clipPath), () => ModelFiles.LoadGpt(device, gptPath), () => ModelFiles.LoadVqGan(device, vqganPath));
     }
 

@@ -12,6 +12,10 @@ namespace ClipGen.Models.Pipeline;
 /// </summary>
 public sealed class TextToImage(PipelineModels models, ClipTokenizer tokenizer)
 {
+    /// <summary>The text as CLIP will see it, to warn of words that do not fit.</summary>
+    /// <exception cref="Tensors.Nn.WeightException">The CLIP model was trained with another vocabulary.</exception>
+    public TokenizedText Tokenize(string text, GenerationSettings settings) => ClipEmbedder.Tokenize(models.Clip.Config, tokenizer, text, keepEnd: !settings.Parity);
+
     /// <summary>Makes pictures.</summary>
     /// <param name="text">What should be on them.</param>
     /// <param name="settings">How.</param>
@@ -21,7 +25,7 @@ public sealed class TextToImage(PipelineModels models, ClipTokenizer tokenizer)
     public GenerationResult Generate(string text, GenerationSettings settings, IGenerationProgress progress, CancellationToken cancellation = default)
     {
         settings.Validate();
-        var tokens = tokenizer.Tokenize(text, models.Clip.Config.ContextLength, keepEnd: !settings.Parity);
+        var tokens = Tokenize(text, settings);
         using var scope = new TensorScope();
         progress.Begin(GenerationStage.Text, 1);
         var condition = models.Clip.EncodeText([tokens.Ids]).L2Normalize();

@@ -27,6 +27,9 @@ public sealed class Discriminator : Module
         head = Own(new Conv2d(weights.In("head"), 4, padBefore: 1));
     }
 
+    /// <summary>Smallest side of a picture that leaves at least one patch: the last convolutions take two pixels more than they give, the others halve.</summary>
+    public int SmallestSide => 3 << (layers.Count - 1);
+
     /// <summary>Pictures [N, H, W, 3] -> logits [N, h, w, 1].</summary>
     public Tensor Forward(Tensor pictures)
     {

@@ -15,14 +15,7 @@ public sealed class CheckpointWeights : IWeightSource, IDisposable
     private CheckpointWeights(Checkpoint checkpoint)
     {
         this.checkpoint = checkpoint;
-        const string nested = "model.";
-        var hasModel = checkpoint.Tensors.Any(tensor => tensor.Name.StartsWith(nested, StringComparison.Ordinal));
-        tensors = [];
-        foreach (var tensor in checkpoint.Tensors)
-        {
-            if (hasModel && !tensor.Name.StartsWith(nested, StringComparison.Ordinal)) continue;
-            tensors[hasModel ? tensor.Name[nested.Length..] : tensor.Name] = tensor;
-        }
+        tensors = ModelTensors(checkpoint);
     }
 
     /// <inheritdoc/>
@@ -43,6 +36,9 @@ public sealed class CheckpointWeights : IWeightSource, IDisposable
         throw new WeightException($"{path}: expected {expected.Describe()}, found {(found is { } kind ? kind.Describe() : "tensors of no model that is known here")}; `clipgen inspect` lists what is in a file");
     }
 
+    /// <summary>The kind of model in an open file, or null.</summary>
+    public static ModelKind? Recognise(Checkpoint checkpoint) => ModelKinds.Recognise(ModelTensors(checkpoint).Keys);
+
     /// <inheritdoc/>
     public long[]? ShapeOf(string name) => tensors.TryGetValue(name, out var tensor) ? [.. tensor.Shape] : null;
 
@@ -51,4 +47,18 @@ public sealed class CheckpointWeights : IWeightSource, IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => checkpoint.Dispose();
+
+    /// <summary>The model's tensors under their bare names.</summary>
+    private static Dictionary<string, CheckpointTensor> ModelTensors(Checkpoint checkpoint)
+    {
+        const string nested = "model.";
+        var hasModel = checkpoint.Tensors.Any(tensor => tensor.Name.StartsWith(nested, StringComparison.Ordinal));
+        Dictionary<string, CheckpointTensor> found = [];
+        foreach (var tensor in checkpoint.Tensors)
+        {
+            if (hasModel && !tensor.Name.StartsWith(nested, StringComparison.Ordinal)) continue;
+            found[hasModel ? tensor.Name[nested.Length..] : tensor.Name] = tensor;
+        }
+        return found;
+    }
 }

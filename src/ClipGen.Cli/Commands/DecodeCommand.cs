@@ -1,0 +1,52 @@
+using System.CommandLine;
+using System.Text.Json;
+using ClipGen.Data;
+using ClipGen.Models.Pipeline;
+
+namespace ClipGen.Cli.Commands;
+
+/// <summary><c>decode</c>: code grids -> pictures.</summary>
+internal sealed class DecodeCommand(TextWriter output, TextWriter error) : CliCommand(output, error)
+{
+    private readonly Argument<string> codes = new("CODES") { Description = "File of codes, as `encode` writes it" };
+    private readonly Option<string?> vqgan = PictureArguments.VqGan();
+    private readonly Option<string> outFile = new("--out") { Description = "Picture to write (.png, .jpg, .webp); several pictures become a grid, 4 per row", Required = true };
+
+    public override Command Create()
+    {
+        var command = Command("decode", "Makes pictures of grids of a VQ-GAN's codes.", Run, "clipgen decode codes.json --vqgan vqgan_coco.pt --out picture.png");
+        command.Add(codes);
+        foreach (var option in new Option[] { vqgan, outFile }) command.Add(option);
+        Common.AddTo(command);
+        return command;
+    }
+
+    private int Run(ParseResult parsed, CancellationToken cancellation)
+    {
+        var source = parsed.GetRequiredValue(codes);
+        var target = parsed.GetRequiredValue(outFile);
+        OutputFiles.RequireWritable("--out", target, OutputFiles.PictureEndings);
+        var checkpoint = KnownFiles.Checkpoint("--vqgan", parsed.GetValue(vqgan), null, "vqgan_coco.pt");
+        using var device = Common.OpenDevice(parsed);
+        using var model = ModelFiles.LoadVqGan(device, checkpoint);
+        var grids = CodesFile.Read(source, model.Codes);
+
+        List<Picture> pictures = [];
+        using (var line = new ProgressLine(Error, Common.Quiet(parsed)))
+        {
+            line.Begin("decode", grids.Length, "pictures");
+            foreach (var grid in grids)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                pictures.Add(PictureCodec.Decode(model, grid));
+                line.Report(pictures.Count);
+            }
+            line.End();
+        }
+        PictureFile.Save(PictureGrid.Make(pictures, 4, 2), target);
+        Output.WriteLine(Common.IsJson(parsed)
+            ? JsonSerializer.Serialize(new { file = target, images = pictures.Count, width = pictures[0].Width, height = pictures[0].Height })
+            : $"{pictures.Count} of {pictures[0].Width} x {pictures[0].Height}: {target}");
+        return 0;
+    }
+}

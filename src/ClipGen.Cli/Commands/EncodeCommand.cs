@@ -1,0 +1,55 @@
+using System.CommandLine;
+using System.Text.Json;
+using ClipGen.Models.Pipeline;
+
+namespace ClipGen.Cli.Commands;
+
+/// <summary><c>encode</c>: pictures -> code grids.</summary>
+internal sealed class EncodeCommand(TextWriter output, TextWriter error) : CliCommand(output, error)
+{
+    private readonly Argument<string[]> images = PictureArguments.Images();
+    private readonly Option<string?> vqgan = PictureArguments.VqGan();
+    private readonly Option<string> outFile = new("--out") { Description = "File of codes to write (.json): {\"codes\": images x rows x columns}", Required = true };
+    private readonly Option<int> size = PictureArguments.Size();
+
+    public override Command Create()
+    {
+        var command = Command("encode", "Writes pictures as grids of a VQ-GAN's codes; `decode` makes pictures of them again.", Run,
+            "clipgen encode photo.jpg --vqgan vqgan_coco.pt --out codes.json",
+            "clipgen encode *.png --out codes.json");
+        command.Add(images);
+        foreach (var option in new Option[] { vqgan, outFile, size }) command.Add(option);
+        Common.AddTo(command);
+        return command;
+    }
+
+    private int Run(ParseResult parsed, CancellationToken cancellation)
+    {
+        var files = parsed.GetRequiredValue(images);
+        var target = parsed.GetRequiredValue(outFile);
+        OutputFiles.RequireWritable("--out", target, ".json");
+        var checkpoint = KnownFiles.Checkpoint("--vqgan", parsed.GetValue(vqgan), null, "vqgan_coco.pt");
+        using var device = Common.OpenDevice(parsed);
+        using var model = ModelFiles.LoadVqGan(device, checkpoint);
+        var side = PictureArguments.SizeFor(model, parsed.GetValue(size));
+
+        List<int[][]> grids = [];
+        using (var line = new ProgressLine(Error, Common.Quiet(parsed)))
+        {
+            line.Begin("encode", files.Length, "pictures");
+            foreach (var file in files)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                grids.Add(PictureCodec.Encode(model, PictureArguments.Load(file, side)));
+                line.Report(grids.Count);
+            }
+            line.End();
+        }
+        CodesFile.Write("--out", target, grids);
+        int rows = grids[0].Length, columns = grids[0][0].Length;
+        Output.WriteLine(Common.IsJson(parsed)
+            ? JsonSerializer.Serialize(new { file = target, images = grids.Count, rows, columns, codebook = model.Codes })
+            : $"{grids.Count} x {rows} x {columns} codes of {model.Codes}: {target}");
+        return 0;
+    }
+}

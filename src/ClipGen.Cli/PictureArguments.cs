@@ -1,0 +1,41 @@
+using System.CommandLine;
+using ClipGen.Data;
+using ClipGen.Models.Pipeline;
+using ClipGen.Models.VqGan;
+
+namespace ClipGen.Cli;
+
+/// <summary>Arguments and options of the commands that put pictures through a VQ-GAN.</summary>
+internal static class PictureArguments
+{
+    private const int LargestSize = 2048;
+
+    /// <summary>Picture files.</summary>
+    public static Argument<string[]> Images() => new("IMAGE") { Description = "Picture files (PNG, JPEG, GIF, WebP, TIFF, AVIF, BMP)", Arity = ArgumentArity.OneOrMore };
+
+    /// <summary>The checkpoint.</summary>
+    public static Option<string?> VqGan() => new("--vqgan") { Description = "VQ-GAN checkpoint (default: pretrained/vqgan_coco.pt)" };
+
+    /// <summary>The side that pictures are brought to.</summary>
+    public static Option<int> Size() => new("--size") { Description = "Side of the square that is cut out of each picture, in pixels", DefaultValueFactory = _ => PictureCodec.ReleasedSize };
+
+    /// <exception cref="UsageException">The model can't take that size.</exception>
+    public static int SizeFor(VqGanModel model, int size)
+    {
+        if (size < model.Factor || size > LargestSize || size % model.Factor != 0)
+            throw new UsageException($"--size {size}: must be a multiple of {model.Factor} (this VQ-GAN's pixels per code) and at most {LargestSize}");
+        return size;
+    }
+
+    /// <summary>Loads a picture and cuts it to size.</summary>
+    /// <exception cref="DataException">The file can't be read.</exception>
+    public static Picture Load(string path, int size)
+    {
+        var picture = PictureFile.Load(path);
+        // A strip of 1 x 100,000 pixels would grow beyond all memory before its middle is cut out.
+        long shorter = Math.Min(picture.Width, picture.Height), longer = Math.Max(picture.Width, picture.Height);
+        if (longer * size / shorter * size > PictureFile.LargestPixels)
+            throw new DataException($"{path}: a picture of {picture.Width} x {picture.Height} pixels is too long and thin; cut it first");
+        return PictureCodec.Prepare(picture, size);
+    }
+}

@@ -1,0 +1,61 @@
+using ClipGen.Data;
+using ClipGen.Models.Clip;
+using ClipGen.Tensors;
+using ClipGen.Tensors.Nn;
+
+namespace ClipGen.Models.Pipeline;
+
+/// <summary>Texts and pictures as normalised CLIP embeddings.</summary>
+public static class ClipEmbedder
+{
+    /// <summary>Texts as CLIP takes them.</summary>
+    /// <param name="clip">The model's sizes.</param>
+    /// <param name="tokenizer">Its tokenizer.</param>
+    /// <param name="text">The text.</param>
+    /// <param name="keepEnd">Whether an over-long text keeps its end token.</param>
+    /// <exception cref="WeightException">The model was trained with another vocabulary.</exception>
+    public static TokenizedText Tokenize(ClipConfig clip, ClipTokenizer tokenizer, string text, bool keepEnd = true)
+    {
+        if (tokenizer.EndToken + 1 != clip.VocabularySize)
+            throw new WeightException($"this CLIP model knows {clip.VocabularySize} token ids, the vocabulary file has {tokenizer.EndToken + 1}; give the model and the vocabulary that belong together (--clip, --vocab)");
+        return tokenizer.Tokenize(text, clip.ContextLength, keepEnd);
+    }
+
+    /// <summary>The embedding of a tokenized text, of length 1.</summary>
+    public static float[] EmbedText(ClipModel clip, TokenizedText text)
+    {
+        using var scope = new TensorScope();
+        return clip.EncodeText([text.Ids]).L2Normalize().ToFloats();
+    }
+
+    /// <summary>The embedding of a picture of any size, of length 1.</summary>
+    public static float[] EmbedPicture(ClipModel clip, Picture picture)
+    {
+        using var scope = new TensorScope();
+        var size = clip.Config.ImageSize;
+        var input = clip.Device.From(PictureTransforms.ToClip(Prepare(picture, size)), new Shape(1, size, size, 3));
+        return clip.EncodeImage(input).L2Normalize().ToFloats();
+    }
+
+    /// <summary>OpenAI's preprocessing: short side resized (bicubic, antialiased), middle square cut out.</summary>
+    public static Picture Prepare(Picture picture, int size)
+    {
+        var (shorter, longer) = (Math.Min(picture.Width, picture.Height), Math.Max(picture.Width, picture.Height));
+        if (shorter != size)
+        {
+            var other = (long)((double)((long)size * longer) / shorter);
+            if (other * size > Array.MaxLength / 3)
+                throw new DataException($"a picture of {picture.Width} x {picture.Height} pixels is too long and thin to be resized to a short side of {size}");
+            picture = picture.Width <= picture.Height ? PillowResize.Bicubic(picture, size, (int)other) : PillowResize.Bicubic(picture, (int)other, size);
+        }
+        return PictureTransforms.CenterCrop(picture, size);
+    }
+
+    /// <summary>Cosine of the angle between two embeddings.</summary>
+    public static float Similarity(ReadOnlySpan<float> a, ReadOnlySpan<float> b)
+    {
+        double sum = 0;
+        for (var i = 0; i < a.Length; i++) sum += (double)a[i] * b[i];
+        return (float)sum;
+    }
+}
