@@ -26,11 +26,11 @@ public abstract class CliCommand(TextWriter output, TextWriter error)
     /// <summary>Builds the command: options, arguments, action.</summary>
     public abstract Command Create();
 
-    /// <summary>A command whose action is <paramref name="job"/>, with the common options and examples under its help text.</summary>
+    /// <summary>A command whose action is <paramref name="job"/>, with examples under its help text.</summary>
     protected Command Command(string name, string description, Func<ParseResult, CancellationToken, int> job, params string[] examples)
     {
-        var text = examples.Length == 0 ? description : $"{description}\n\nExamples:\n  {string.Join("\n  ", examples)}";
-        var command = new Command(name, text);
+        var command = new Command(name, description);
+        HelpWithExamples.Add(command, examples);
         command.SetAction((parsed, cancellation) => Task.Run(() => Guarded(name, () => job(parsed, cancellation)), CancellationToken.None));
         return command;
     }

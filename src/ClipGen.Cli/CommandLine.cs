@@ -22,19 +22,21 @@ public static class CommandLine
     /// <returns>0, <see cref="Failed"/>, <see cref="BadUsage"/> or <see cref="Interrupted"/>.</returns>
     public static async Task<int> RunAsync(IReadOnlyList<string> args, TextWriter output, TextWriter error)
     {
-        var parsed = Root(output, error).Parse(args);
-        if (parsed.Errors.Count > 0)
+        // A prompt may begin with "@", which would otherwise name a file of arguments.
+        var parsed = Root(output, error).Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        if (parsed.Errors.Count > 0 && parsed.Action is not { ClearsParseErrors: true })
         {
             var path = CommandPath(parsed);
-            error.WriteLine($"{path}: {string.Join(' ', parsed.Errors.Select(e => e.Message))} See `{path} --help`.");
+            error.WriteLine($"{path}: {Problem(parsed).ReplaceLineEndings(" ")} See `{path} --help`.");
             return BadUsage;
         }
         return await parsed.InvokeAsync(new InvocationConfiguration { Output = output, Error = error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromSeconds(10) });
     }
 
     /// <summary>The tree of commands.</summary>
-    internal static RootCommand Root(TextWriter output, TextWriter error) =>
-        new("ClipGen: pictures from text with CLIP-GEN's models, on an engine of its own")
+    internal static RootCommand Root(TextWriter output, TextWriter error)
+    {
+        var root = new RootCommand("ClipGen: pictures from text with CLIP-GEN's models, on an engine of its own")
         {
             new GenerateCommand(output, error).Create(),
             new ReconstructCommand(output, error).Create(),
@@ -47,6 +49,20 @@ public static class CommandLine
             new BenchCommand(output, error).Create(),
             new DevicesCommand(output, error).Create(),
         };
+        HelpWithExamples.Install(root);
+        return root;
+    }
+
+    /// <summary>What is wrong with the arguments, in one line.</summary>
+    private static string Problem(ParseResult parsed)
+    {
+        if (parsed.CommandResult.Command is RootCommand root)
+        {
+            var names = string.Join(", ", root.Subcommands.Select(command => command.Name));
+            return parsed.UnmatchedTokens.Count > 0 ? $"'{ShownText.Of(parsed.UnmatchedTokens[0])}' is not a command; the commands are {names}." : $"a command is missing; the commands are {names}.";
+        }
+        return string.Join(' ', parsed.Errors.Select(problem => problem.Message));
+    }
 
     private static string CommandPath(ParseResult parsed)
     {

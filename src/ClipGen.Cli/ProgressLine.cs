@@ -28,7 +28,8 @@ internal sealed class ProgressLine(TextWriter error, bool quiet) : IDisposable
     public void Report(long amount)
     {
         done = amount;
-        if (quiet || clock.Elapsed - shownAt < (terminal ? RedrawEvery : LogEvery)) return;
+        // The last step is told by End.
+        if (quiet || (done >= total && !terminal) || clock.Elapsed - shownAt < (terminal ? RedrawEvery : LogEvery)) return;
         Draw();
     }
 
@@ -40,7 +41,7 @@ internal sealed class ProgressLine(TextWriter error, bool quiet) : IDisposable
         {
             var seconds = clock.Elapsed.TotalSeconds;
             Clear();
-            error.WriteLine($"{what}: {done.ToString("N0", CultureInfo.InvariantCulture)} {unit} in {Duration(seconds)}{Rate(seconds)}");
+            error.WriteLine($"{what}: {done.ToString("N0", CultureInfo.InvariantCulture)} {(done == 1 ? unit.TrimEnd('s') : unit)} in {Duration(seconds)}{Rate(seconds)}");
         }
         what = "";
     }
