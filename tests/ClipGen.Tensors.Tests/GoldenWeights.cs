@@ -8,6 +8,8 @@ internal sealed class GoldenWeights(IReadOnlyDictionary<string, GoldenTensor> te
 {
     public string Name => "golden";
 
+    public IReadOnlyCollection<string> Names => [.. tensors.Keys];
+
     public long[]? ShapeOf(string name) => tensors.TryGetValue(name, out var tensor) ? tensor.Shape : null;
 
     public void ReadFloats(string name, long first, Span<float> destination) => tensors[name].Floats.AsSpan(checked((int)first), destination.Length).CopyTo(destination);
