@@ -38,7 +38,7 @@ public sealed class SoftwareLevelTests
             {
                 var c = CaseData.Normal(panelRows * GemmTile.Columns, 3);
                 var before = c.ToArray();
-                fixed (float* x = a, y = b, z = c) GemmTile.MultiplyTiles(level, x, rows, depth, y, columns, z);
+                fixed (float* x = a, y = b, z = c) GemmTile.MultiplyTiles(level, x, rows, depth, y, depth, columns, z);
                 for (var r = 0; r < panelRows; r++)
                     for (var j = 0; j < columns; j++)
                     {
@@ -49,7 +49,7 @@ public sealed class SoftwareLevelTests
                             continue;
                         }
                         var sum = 0.0;
-                        for (var k = 0; k < depth; k++) sum += (double)a[k * panelRows + r] * b[k * GemmTile.Columns + j];
+                        for (var k = 0; k < depth; k++) sum += (double)a[k * panelRows + r] * b[(j / 16 * depth + k) * 16 + j % 16];
                         // 300 roundings of sums below 80: 300 · 2⁻²⁴ · 80 at worst, a random walk of them in practice.
                         Assert.True(Math.Abs(found - sum) <= 2e-4, $"{level}, {rows} rows: [{r}, {j}] is {found}, expected {sum}");
                     }

@@ -26,9 +26,9 @@ public sealed unsafe partial class CpuBackend : IAttention
             var h = part / split % s.Heads;
             var keys = k + (long)b * s.KeyLength * s.KeyStride + h * s.HeadSize;
             var values = v + (long)b * s.KeyLength * s.KeyStride + h * s.HeadSize;
-            int keyPanels = GemmTile.Panels(s.KeyLength), sizePanels = GemmTile.Panels(s.HeadSize);
-            long keyFloats = (long)keyPanels * GemmTile.Columns * s.HeadSize, valueFloats = (long)sizePanels * GemmTile.Columns * s.KeyLength;
-            long queryFloats = (long)blockRows * s.HeadSize, scoreFloats = (long)blockRows * keyPanels * GemmTile.Columns, weightFloats = (long)blockRows * s.KeyLength;
+            int keyGroups = GemmTile.Groups(s.KeyLength), sizeGroups = GemmTile.Groups(s.HeadSize);
+            long keyFloats = (long)keyGroups * GemmTile.Columns * s.HeadSize, valueFloats = (long)sizeGroups * GemmTile.Columns * s.KeyLength;
+            long queryFloats = (long)blockRows * s.HeadSize, scoreFloats = (long)blockRows * keyGroups * GemmTile.Columns, weightFloats = (long)blockRows * s.KeyLength;
             var packedKeys = rowScratch.Floats(keyFloats + valueFloats + queryFloats + scoreFloats + weightFloats + 80);
             var packedValues = packedKeys + keyFloats;
             var packedQuery = packedValues + valueFloats;

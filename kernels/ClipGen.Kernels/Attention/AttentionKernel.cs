@@ -5,31 +5,27 @@ namespace ClipGen.Kernels;
 /// <summary>Attention of one head.</summary>
 internal static unsafe class AttentionKernel
 {
-    /// <summary>Keys as the B operand of Q·Kᵀ: panels of 32 keys, [size][32].</summary>
+    /// <summary>Keys as the B operand of Q·Kᵀ: panels of 16 keys, [size][16].</summary>
     public static void PackKeys(float* keys, int stride, int count, int size, float* panels)
     {
         var j = 0;
         for (; j + 4 <= count; j += 4)
             TilePacking.PackBRows4(keys + (long)j * stride, keys + (j + 1L) * stride, keys + (j + 2L) * stride, keys + (j + 3L) * stride, j, size, panels);
         for (; j < count; j++) TilePacking.PackBRow(keys + (long)j * stride, j, size, panels);
-        for (; j % GemmTile.Columns != 0; j++)
-        {
-            var column = panels + (long)(j / GemmTile.Columns) * size * GemmTile.Columns + j % GemmTile.Columns;
-            for (var d = 0; d < size; d++) column[(long)d * GemmTile.Columns] = 0;
-        }
+        for (; j % GemmTile.Columns != 0; j++) TilePacking.ClearBRow(j, size, panels);
     }
 
-    /// <summary>Values as the B operand of P·V: panels of 32 channels, [count][32].</summary>
+    /// <summary>Values as the B operand of P·V: panels of 16 channels, [count][16]; channels are padded with zeros to a whole group.</summary>
     public static void PackValues(float* values, int stride, int count, int size, float* panels)
     {
-        for (var first = 0; first < size; first += GemmTile.Columns)
+        for (var first = 0; first < GemmTile.Groups(size) * GemmTile.Columns; first += GemmTile.PanelColumns)
         {
-            var width = Math.Min(GemmTile.Columns, size - first);
+            var width = Math.Clamp(size - first, 0, GemmTile.PanelColumns);
             for (var j = 0; j < count; j++)
             {
                 new Span<float>(values + (long)j * stride + first, width).CopyTo(new Span<float>(panels, width));
-                if (width < GemmTile.Columns) new Span<float>(panels + width, GemmTile.Columns - width).Clear();
-                panels += GemmTile.Columns;
+                if (width < GemmTile.PanelColumns) new Span<float>(panels + width, GemmTile.PanelColumns - width).Clear();
+                panels += GemmTile.PanelColumns;
             }
         }
     }
@@ -53,13 +49,13 @@ internal static unsafe class AttentionKernel
         // Keys that the last query of the block sees; what lies behind is never computed.
         var offset = s.KeyLength - s.QueryLength;
         var needed = s.Causal ? Math.Min(s.KeyLength, first + rows + offset) : s.KeyLength;
-        var panels = GemmTile.Panels(needed);
-        var stride = GemmTile.Panels(s.KeyLength) * GemmTile.Columns;
-        for (var panel = 0; panel < panels; panel++)
+        var groups = GemmTile.Groups(needed);
+        var stride = GemmTile.Groups(s.KeyLength) * GemmTile.Columns;
+        for (var group = 0; group < groups; group++)
         {
-            GemmTile.MultiplyTiles(level, packedQuery, rows, s.HeadSize, packedKeys + (long)panel * GemmTile.Columns * s.HeadSize, GemmTile.Columns, sums);
+            GemmTile.MultiplyTiles(level, packedQuery, rows, s.HeadSize, packedKeys + (long)group * GemmTile.Columns * s.HeadSize, s.HeadSize, GemmTile.Columns, sums);
             for (var r = 0; r < rows; r++)
-                new Span<float>(sums + r * GemmTile.Columns, GemmTile.Columns).CopyTo(new Span<float>(scores + (long)r * stride + panel * GemmTile.Columns, GemmTile.Columns));
+                new Span<float>(sums + r * GemmTile.Columns, GemmTile.Columns).CopyTo(new Span<float>(scores + (long)r * stride + group * GemmTile.Columns, GemmTile.Columns));
         }
 
         var scale = 1 / MathF.Sqrt(s.HeadSize);
@@ -80,7 +76,7 @@ internal static unsafe class AttentionKernel
         for (var column = 0; column < s.HeadSize; column += GemmTile.Columns)
         {
             var width = Math.Min(GemmTile.Columns, s.HeadSize - column);
-            GemmTile.MultiplyTiles(level, weights, rows, needed, packedValues + (long)column * s.KeyLength, width, sums);
+            GemmTile.MultiplyTiles(level, weights, rows, needed, packedValues + (long)column * s.KeyLength, s.KeyLength, width, sums);
             for (var r = 0; r < rows; r++)
                 new Span<float>(sums + r * GemmTile.Columns, width).CopyTo(new Span<float>(output + (long)r * s.OutputStride + column, width));
         }

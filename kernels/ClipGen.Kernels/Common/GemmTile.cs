@@ -1,17 +1,23 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
+
 namespace ClipGen.Kernels;
 
 /// <summary>
 /// The register-blocked core that matrix products, convolutions, attention and the code search share: a tile of up to
-/// <see cref="Rows"/> rows times 32 columns. Both operands lie in panels: A as [k][Rows], B as [k][32]. Each result is one chain of
+/// <see cref="Rows"/> rows times 32 columns. Both operands lie in panels: A as [k][Rows], B as two neighbouring panels [k][16]. Each result is one chain of
 /// multiply-adds in the order of k inside a block of <see cref="BlockK"/>, and the sum of its blocks in order, whatever the tile
 /// it falls in; so results do not depend on how rows are grouped.
 /// </summary>
 internal static unsafe class GemmTile
 {
-    /// <summary>Columns of a panel of B, at every SIMD level.</summary>
+    /// <summary>Columns that are computed together at every SIMD level, and to a multiple of which B is padded.</summary>
     public const int Columns = 32;
 
-    /// <summary>Depth of a block of K: that much of a panel of B is 32 KiB and is used by several tiles while it is near.</summary>
+    /// <summary>Columns of a panel of B: one cache line for each step of k, so that a panel is read as one stream.</summary>
+    public const int PanelColumns = 16;
+
+    /// <summary>Depth of a block of K: that much of a panel of B is 16 KiB, half a first-level cache, and is used by several tiles while it is there.</summary>
     public const int BlockK = 256;
 
     /// <summary>Rows of the tallest tile of any level.</summary>
@@ -25,8 +31,8 @@ internal static unsafe class GemmTile
         _ => 4,
     };
 
-    /// <summary>Panels that hold <paramref name="n"/> columns.</summary>
-    public static int Panels(int n) => (n + Columns - 1) / Columns;
+    /// <summary>Groups of <see cref="Columns"/> that hold <paramref name="n"/> columns.</summary>
+    public static int Groups(int n) => (n + Columns - 1) / Columns;
 
     /// <summary>Columns that one call of the tile computes: 32, 16 or 8 of a panel's 32.</summary>
     private static int Width(SimdLevel level) => level switch
@@ -38,22 +44,41 @@ internal static unsafe class GemmTile
 
     /// <summary>
     /// Several tiles of A (each a panel of k x Rows, one after another, <paramref name="rows"/> rows in all) times the first
-    /// <paramref name="columns"/> columns of one panel of B, into <paramref name="sums"/>: tile after tile of [Rows][32].
-    /// A block of B that fits the first-level cache is used by all tiles before the next is touched. Sums of further columns are left as they are.
+    /// <paramref name="columns"/> columns of one group of B, into <paramref name="sums"/>: tile after tile of [Rows][32].
+    /// A block of B that fits the first-level cache is used by all tiles before the next is touched. Sums of further columns are undefined.
     /// </summary>
-    public static void MultiplyTiles(SimdLevel level, float* aTiles, int rows, int k, float* bPanel, int columns, float* sums)
+    /// <param name="level">Instruction set.</param>
+    /// <param name="aTiles">A.</param>
+    /// <param name="rows">Rows of A.</param>
+    /// <param name="k">Depth of the product.</param>
+    /// <param name="bGroup">Two neighbouring panels of B.</param>
+    /// <param name="panelDepth">Depth that the panels of B were packed with; at least k.</param>
+    /// <param name="columns">Columns that are wanted.</param>
+    /// <param name="sums">Results.</param>
+    public static void MultiplyTiles(SimdLevel level, float* aTiles, int rows, int k, float* bGroup, int panelDepth, int columns, float* sums)
     {
         var tileRows = Rows(level);
         var tiles = (rows + tileRows - 1) / tileRows;
         if (k == 0) new Span<float>(sums, tiles * tileRows * Columns).Clear();
         var width = Width(level);
+        var panelFloats = (long)panelDepth * PanelColumns;
+        // While a block of B is used, the one that comes next is fetched, evenly over all calls of the tile: with few rows
+        // a product is bound by memory, which must not rest while a block is used a second time.
+        var aheadStep = Math.Max(1, PanelColumns * sizeof(float) / tiles);
         for (var block = 0; block < k; block += BlockK)
         {
             var depth = Math.Min(BlockK, k - block);
             for (var column = 0; column < columns; column += width)
+            {
+                var b = bGroup + column / PanelColumns * panelFloats + (long)block * PanelColumns + column % PanelColumns;
+                var ahead = (byte*)Next(bGroup, panelFloats, block, depth, k, column, width, columns);
                 for (var tile = 0; tile < tiles; tile++)
-                    Packed(level, aTiles + ((long)tile * k + block) * tileRows, bPanel + (long)block * Columns + column, depth,
-                        Math.Min(tileRows, rows - tile * tileRows), sums + tile * tileRows * Columns + column, block > 0);
+                {
+                    Packed(level, aTiles + ((long)tile * k + block) * tileRows, b, panelFloats, depth,
+                        Math.Min(tileRows, rows - tile * tileRows), sums + tile * tileRows * Columns + column, block > 0, ahead, aheadStep);
+                    ahead += depth * aheadStep;
+                }
+            }
         }
     }
 
@@ -63,10 +88,11 @@ internal static unsafe class GemmTile
     /// <see cref="MultiplyTiles"/>, or, where all its patches are inside the picture, is read in place; <paramref name="rowOffsets"/> are the
     /// distances from a patch's first pixel to the begin of each run. Blocks of k end at the end of a run.
     /// </summary>
-    public static void MultiplyPatches(SimdLevel level, ReadOnlySpan<PatchTile> tiles, ReadOnlySpan<long> rowOffsets, int run, float* bPanel, int columns, float* sums)
+    public static void MultiplyPatches(SimdLevel level, ReadOnlySpan<PatchTile> tiles, ReadOnlySpan<long> rowOffsets, int run, float* bGroup, int columns, float* sums)
     {
         var tileRows = Rows(level);
         var width = Width(level);
+        var panelFloats = (long)rowOffsets.Length * run * PanelColumns;
         for (var row = 0; row < rowOffsets.Length; row++)
             for (var block = 0; block < run; block += BlockK)
             {
@@ -74,31 +100,51 @@ internal static unsafe class GemmTile
                 var at = (long)row * run + block;
                 for (var column = 0; column < columns; column += width)
                 {
-                    var b = bPanel + at * Columns + column;
+                    var b = bGroup + column / PanelColumns * panelFloats + at * PanelColumns + column % PanelColumns;
                     for (var t = 0; t < tiles.Length; t++)
                     {
                         var tile = tiles[t];
                         var to = sums + t * tileRows * Columns + column;
-                        if (tile.IsPacked) Packed(level, tile.Data + at * tileRows, b, depth, tile.Rows, to, at > 0);
-                        else Strided(level, tile.Data + rowOffsets[row] + block, tile.Stride, b, depth, to, at > 0);
+                        // A filter is used by strip after strip and stays near: nothing to fetch ahead.
+                        if (tile.IsPacked) Packed(level, tile.Data + at * tileRows, b, panelFloats, depth, tile.Rows, to, at > 0, (byte*)b, 0);
+                        else Strided(level, tile.Data + rowOffsets[row] + block, tile.Stride, b, panelFloats, depth, to, at > 0);
                     }
                 }
             }
     }
 
-    /// <summary>One tile and one group of columns: <c>c = (accumulate ? c : 0) + A·B</c> over at most <see cref="BlockK"/> steps of k. Panel rows from <paramref name="rows"/> on are read but not stored.</summary>
-    private static void Packed(SimdLevel level, float* aPanel, float* b, int depth, int rows, float* c, bool accumulate)
+    /// <summary>What is multiplied after a block: its neighbour in the next panel, the next block of the first panel, or the next group.</summary>
+    private static float* Next(float* bGroup, long panelFloats, int block, int depth, int k, int column, int width, int columns)
     {
-        if (level == SimdLevel.Avx512) GemmTile512.Multiply(aPanel, b, depth, rows, c, Columns, accumulate);
-        else if (level == SimdLevel.Avx2) GemmTile256.Multiply(aPanel, b, depth, rows, c, Columns, accumulate);
-        else GemmTile128.Multiply(aPanel, b, depth, rows, c, Columns, accumulate);
+        if (width < PanelColumns && column % PanelColumns == 0) return bGroup + column / PanelColumns * panelFloats + (long)block * PanelColumns;
+        if (column + width < columns) return bGroup + (column + width) / PanelColumns * panelFloats + (long)block * PanelColumns;
+        return block + depth < k ? bGroup + (long)(block + depth) * PanelColumns : bGroup + 2 * panelFloats;
     }
 
-    private static void Strided(SimdLevel level, float* a, long aStride, float* b, int depth, float* c, bool accumulate)
+    /// <summary>
+    /// One tile and one stretch of columns: <c>c = (accumulate ? c : 0) + A·B</c> over at most <see cref="BlockK"/> steps of k. Panel rows from
+    /// <paramref name="rows"/> on are read but not stored. The second panel of B lies <paramref name="panelFloats"/> behind the first.
+    /// With each step of k the cache line at <paramref name="ahead"/> is fetched, which then moves on.
+    /// </summary>
+    private static void Packed(SimdLevel level, float* aPanel, float* b, long panelFloats, int depth, int rows, float* c, bool accumulate, byte* ahead, int aheadStep)
     {
-        if (level == SimdLevel.Avx512) GemmTile512.Strided(a, aStride, b, depth, c, accumulate);
+        if (level == SimdLevel.Avx512) GemmTile512.Multiply(aPanel, b, panelFloats, depth, rows, c, accumulate, ahead, aheadStep);
+        else if (level == SimdLevel.Avx2) GemmTile256.Multiply(aPanel, b, depth, rows, c, accumulate, ahead, aheadStep);
+        else GemmTile128.Multiply(aPanel, b, depth, rows, c, accumulate, ahead, aheadStep);
+    }
+
+    private static void Strided(SimdLevel level, float* a, long aStride, float* b, long panelFloats, int depth, float* c, bool accumulate)
+    {
+        if (level == SimdLevel.Avx512) GemmTile512.Strided(a, aStride, b, panelFloats, depth, c, accumulate);
         else if (level == SimdLevel.Avx2) GemmTile256.Strided(a, aStride, b, depth, c, accumulate);
         else GemmTile128.Strided(a, aStride, b, depth, c, accumulate);
+    }
+
+    /// <summary>Asks for the cache line at an address, into the second-level cache; an address that is not there is no error.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static void Prefetch(byte* address)
+    {
+        if (Sse.IsSupported) Sse.Prefetch1(address);
     }
 }
 

@@ -4,19 +4,19 @@ using System.Runtime.Intrinsics;
 namespace ClipGen.Kernels;
 
 // Written out row by row: the JIT keeps named locals in registers, but an array or a loop over accumulators in memory.
-/// <summary>The tile with 128-bit vectors: up to 4 rows x 8 columns of sums in registers, 4 passes over the panel of B.</summary>
+/// <summary>The tile with 128-bit vectors: up to 4 rows x 8 columns of sums in registers, half a panel of B at a time.</summary>
 internal static unsafe class GemmTile128
 {
     private const int PanelRows = 4;
 
-    /// <summary>Columns of one call; a panel takes 4 of them.</summary>
+    /// <summary>Columns of one call: half a panel.</summary>
     internal const int Width = 8;
 
-    internal static void Multiply(float* a, float* b, int depth, int rows, float* c, long ldc, bool accumulate)
+    internal static void Multiply(float* a, float* b, int depth, int rows, float* c, bool accumulate, byte* ahead, int aheadStep)
     {
-        if (rows <= 1) Rows1x8(a, b, depth, rows, c, ldc, accumulate);
-        else if (rows <= 2) Rows2x8(a, b, depth, rows, c, ldc, accumulate);
-        else Rows4x8(a, b, depth, rows, c, ldc, accumulate);
+        if (rows <= 1) Rows1x8(a, b, depth, rows, c, accumulate, ahead, aheadStep);
+        else if (rows <= 2) Rows2x8(a, b, depth, rows, c, accumulate, ahead, aheadStep);
+        else Rows4x8(a, b, depth, rows, c, accumulate, ahead, aheadStep);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -65,7 +65,7 @@ internal static unsafe class GemmTile128
             c31 = Vector128.MultiplyAddEstimate(x3, b1, c31);
             a++;
             a3++;
-            b += GemmTile.Columns;
+            b += GemmTile.PanelColumns;
         }
         Put(c, c00, c01, accumulate);
         Put(c + GemmTile.Columns, c10, c11, accumulate);
@@ -73,7 +73,7 @@ internal static unsafe class GemmTile128
         Put(c + 3 * GemmTile.Columns, c30, c31, accumulate);
     }
 
-    private static void Rows1x8(float* a, float* b, int depth, int rows, float* c, long ldc, bool accumulate)
+    private static void Rows1x8(float* a, float* b, int depth, int rows, float* c, bool accumulate, byte* ahead, int aheadStep)
     {
         var c00 = Vector128<float>.Zero;
         var c01 = Vector128<float>.Zero;
@@ -84,13 +84,15 @@ internal static unsafe class GemmTile128
             var a0 = Vector128.Create(*a);
             c00 = Vector128.MultiplyAddEstimate(a0, b0, c00);
             c01 = Vector128.MultiplyAddEstimate(a0, b1, c01);
+            GemmTile.Prefetch(ahead);
+            ahead += aheadStep;
             a += PanelRows;
-            b += GemmTile.Columns;
+            b += GemmTile.PanelColumns;
         }
         Put(c, c00, c01, accumulate);
     }
 
-    private static void Rows2x8(float* a, float* b, int depth, int rows, float* c, long ldc, bool accumulate)
+    private static void Rows2x8(float* a, float* b, int depth, int rows, float* c, bool accumulate, byte* ahead, int aheadStep)
     {
         var c00 = Vector128<float>.Zero;
         var c01 = Vector128<float>.Zero;
@@ -106,14 +108,16 @@ internal static unsafe class GemmTile128
             var a1 = Vector128.Create(a[1]);
             c10 = Vector128.MultiplyAddEstimate(a1, b0, c10);
             c11 = Vector128.MultiplyAddEstimate(a1, b1, c11);
+            GemmTile.Prefetch(ahead);
+            ahead += aheadStep;
             a += PanelRows;
-            b += GemmTile.Columns;
+            b += GemmTile.PanelColumns;
         }
         Put(c, c00, c01, accumulate);
-        if (rows > 1) Put(c + 1 * ldc, c10, c11, accumulate);
+        if (rows > 1) Put(c + GemmTile.Columns, c10, c11, accumulate);
     }
 
-    private static void Rows4x8(float* a, float* b, int depth, int rows, float* c, long ldc, bool accumulate)
+    private static void Rows4x8(float* a, float* b, int depth, int rows, float* c, bool accumulate, byte* ahead, int aheadStep)
     {
         var c00 = Vector128<float>.Zero;
         var c01 = Vector128<float>.Zero;
@@ -139,12 +143,14 @@ internal static unsafe class GemmTile128
             var a3 = Vector128.Create(a[3]);
             c30 = Vector128.MultiplyAddEstimate(a3, b0, c30);
             c31 = Vector128.MultiplyAddEstimate(a3, b1, c31);
+            GemmTile.Prefetch(ahead);
+            ahead += aheadStep;
             a += PanelRows;
-            b += GemmTile.Columns;
+            b += GemmTile.PanelColumns;
         }
         Put(c, c00, c01, accumulate);
-        if (rows > 1) Put(c + 1 * ldc, c10, c11, accumulate);
-        if (rows > 2) Put(c + 2 * ldc, c20, c21, accumulate);
-        if (rows > 3) Put(c + 3 * ldc, c30, c31, accumulate);
+        if (rows > 1) Put(c + GemmTile.Columns, c10, c11, accumulate);
+        if (rows > 2) Put(c + 2 * GemmTile.Columns, c20, c21, accumulate);
+        if (rows > 3) Put(c + 3 * GemmTile.Columns, c30, c31, accumulate);
     }
 }

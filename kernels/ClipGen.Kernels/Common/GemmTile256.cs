@@ -4,20 +4,20 @@ using System.Runtime.Intrinsics;
 namespace ClipGen.Kernels;
 
 // Written out row by row: the JIT keeps named locals in registers, but an array or a loop over accumulators in memory.
-/// <summary>The tile with 256-bit vectors: up to 6 rows x 16 columns of sums in registers, 2 passes over the panel of B.</summary>
+/// <summary>The tile with 256-bit vectors: up to 6 rows x 16 columns of sums in registers, one panel of B at a time.</summary>
 internal static unsafe class GemmTile256
 {
     private const int PanelRows = 6;
 
-    /// <summary>Columns of one call; a panel takes 2 of them.</summary>
+    /// <summary>Columns of one call: one panel.</summary>
     internal const int Width = 16;
 
-    internal static void Multiply(float* a, float* b, int depth, int rows, float* c, long ldc, bool accumulate)
+    internal static void Multiply(float* a, float* b, int depth, int rows, float* c, bool accumulate, byte* ahead, int aheadStep)
     {
-        if (rows <= 1) Rows1x16(a, b, depth, rows, c, ldc, accumulate);
-        else if (rows <= 2) Rows2x16(a, b, depth, rows, c, ldc, accumulate);
-        else if (rows <= 4) Rows4x16(a, b, depth, rows, c, ldc, accumulate);
-        else Rows6x16(a, b, depth, rows, c, ldc, accumulate);
+        if (rows <= 1) Rows1x16(a, b, depth, rows, c, accumulate, ahead, aheadStep);
+        else if (rows <= 2) Rows2x16(a, b, depth, rows, c, accumulate, ahead, aheadStep);
+        else if (rows <= 4) Rows4x16(a, b, depth, rows, c, accumulate, ahead, aheadStep);
+        else Rows6x16(a, b, depth, rows, c, accumulate, ahead, aheadStep);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -76,7 +76,7 @@ internal static unsafe class GemmTile256
             c51 = Vector256.MultiplyAddEstimate(x5, b1, c51);
             a++;
             a3++;
-            b += GemmTile.Columns;
+            b += GemmTile.PanelColumns;
         }
         Put(c, c00, c01, accumulate);
         Put(c + GemmTile.Columns, c10, c11, accumulate);
@@ -86,7 +86,7 @@ internal static unsafe class GemmTile256
         Put(c + 5 * GemmTile.Columns, c50, c51, accumulate);
     }
 
-    private static void Rows1x16(float* a, float* b, int depth, int rows, float* c, long ldc, bool accumulate)
+    private static void Rows1x16(float* a, float* b, int depth, int rows, float* c, bool accumulate, byte* ahead, int aheadStep)
     {
         var c00 = Vector256<float>.Zero;
         var c01 = Vector256<float>.Zero;
@@ -97,13 +97,15 @@ internal static unsafe class GemmTile256
             var a0 = Vector256.Create(*a);
             c00 = Vector256.MultiplyAddEstimate(a0, b0, c00);
             c01 = Vector256.MultiplyAddEstimate(a0, b1, c01);
+            GemmTile.Prefetch(ahead);
+            ahead += aheadStep;
             a += PanelRows;
-            b += GemmTile.Columns;
+            b += GemmTile.PanelColumns;
         }
         Put(c, c00, c01, accumulate);
     }
 
-    private static void Rows2x16(float* a, float* b, int depth, int rows, float* c, long ldc, bool accumulate)
+    private static void Rows2x16(float* a, float* b, int depth, int rows, float* c, bool accumulate, byte* ahead, int aheadStep)
     {
         var c00 = Vector256<float>.Zero;
         var c01 = Vector256<float>.Zero;
@@ -119,14 +121,16 @@ internal static unsafe class GemmTile256
             var a1 = Vector256.Create(a[1]);
             c10 = Vector256.MultiplyAddEstimate(a1, b0, c10);
             c11 = Vector256.MultiplyAddEstimate(a1, b1, c11);
+            GemmTile.Prefetch(ahead);
+            ahead += aheadStep;
             a += PanelRows;
-            b += GemmTile.Columns;
+            b += GemmTile.PanelColumns;
         }
         Put(c, c00, c01, accumulate);
-        if (rows > 1) Put(c + 1 * ldc, c10, c11, accumulate);
+        if (rows > 1) Put(c + GemmTile.Columns, c10, c11, accumulate);
     }
 
-    private static void Rows4x16(float* a, float* b, int depth, int rows, float* c, long ldc, bool accumulate)
+    private static void Rows4x16(float* a, float* b, int depth, int rows, float* c, bool accumulate, byte* ahead, int aheadStep)
     {
         var c00 = Vector256<float>.Zero;
         var c01 = Vector256<float>.Zero;
@@ -152,16 +156,18 @@ internal static unsafe class GemmTile256
             var a3 = Vector256.Create(a[3]);
             c30 = Vector256.MultiplyAddEstimate(a3, b0, c30);
             c31 = Vector256.MultiplyAddEstimate(a3, b1, c31);
+            GemmTile.Prefetch(ahead);
+            ahead += aheadStep;
             a += PanelRows;
-            b += GemmTile.Columns;
+            b += GemmTile.PanelColumns;
         }
         Put(c, c00, c01, accumulate);
-        if (rows > 1) Put(c + 1 * ldc, c10, c11, accumulate);
-        if (rows > 2) Put(c + 2 * ldc, c20, c21, accumulate);
-        if (rows > 3) Put(c + 3 * ldc, c30, c31, accumulate);
+        if (rows > 1) Put(c + GemmTile.Columns, c10, c11, accumulate);
+        if (rows > 2) Put(c + 2 * GemmTile.Columns, c20, c21, accumulate);
+        if (rows > 3) Put(c + 3 * GemmTile.Columns, c30, c31, accumulate);
     }
 
-    private static void Rows6x16(float* a, float* b, int depth, int rows, float* c, long ldc, bool accumulate)
+    private static void Rows6x16(float* a, float* b, int depth, int rows, float* c, bool accumulate, byte* ahead, int aheadStep)
     {
         var c00 = Vector256<float>.Zero;
         var c01 = Vector256<float>.Zero;
@@ -197,14 +203,16 @@ internal static unsafe class GemmTile256
             var a5 = Vector256.Create(a[5]);
             c50 = Vector256.MultiplyAddEstimate(a5, b0, c50);
             c51 = Vector256.MultiplyAddEstimate(a5, b1, c51);
+            GemmTile.Prefetch(ahead);
+            ahead += aheadStep;
             a += PanelRows;
-            b += GemmTile.Columns;
+            b += GemmTile.PanelColumns;
         }
         Put(c, c00, c01, accumulate);
-        if (rows > 1) Put(c + 1 * ldc, c10, c11, accumulate);
-        if (rows > 2) Put(c + 2 * ldc, c20, c21, accumulate);
-        if (rows > 3) Put(c + 3 * ldc, c30, c31, accumulate);
-        if (rows > 4) Put(c + 4 * ldc, c40, c41, accumulate);
-        if (rows > 5) Put(c + 5 * ldc, c50, c51, accumulate);
+        if (rows > 1) Put(c + GemmTile.Columns, c10, c11, accumulate);
+        if (rows > 2) Put(c + 2 * GemmTile.Columns, c20, c21, accumulate);
+        if (rows > 3) Put(c + 3 * GemmTile.Columns, c30, c31, accumulate);
+        if (rows > 4) Put(c + 4 * GemmTile.Columns, c40, c41, accumulate);
+        if (rows > 5) Put(c + 5 * GemmTile.Columns, c50, c51, accumulate);
     }
 }

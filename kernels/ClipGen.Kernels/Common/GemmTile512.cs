@@ -4,22 +4,22 @@ using System.Runtime.Intrinsics;
 namespace ClipGen.Kernels;
 
 // Written out row by row: the JIT keeps named locals in registers, but an array or a loop over accumulators in memory.
-/// <summary>The tile with 512-bit vectors: up to 12 rows x 32 columns of sums in registers.</summary>
+/// <summary>The tile with 512-bit vectors: up to 12 rows x 32 columns of sums in registers, from two panels of B at once.</summary>
 internal static unsafe class GemmTile512
 {
     private const int PanelRows = 12;
 
-    /// <summary>Columns of one call: the whole panel.</summary>
+    /// <summary>Columns of one call: both panels of a group.</summary>
     internal const int Width = 32;
 
-    internal static void Multiply(float* a, float* b, int depth, int rows, float* c, long ldc, bool accumulate)
+    internal static void Multiply(float* a, float* b, long panelFloats, int depth, int rows, float* c, bool accumulate, byte* ahead, int aheadStep)
     {
-        if (rows <= 1) Rows1x32(a, b, depth, rows, c, ldc, accumulate);
-        else if (rows <= 2) Rows2x32(a, b, depth, rows, c, ldc, accumulate);
-        else if (rows <= 4) Rows4x32(a, b, depth, rows, c, ldc, accumulate);
-        else if (rows <= 6) Rows6x32(a, b, depth, rows, c, ldc, accumulate);
-        else if (rows <= 8) Rows8x32(a, b, depth, rows, c, ldc, accumulate);
-        else Rows12x32(a, b, depth, rows, c, ldc, accumulate);
+        if (rows <= 1) Rows1x32(a, b, panelFloats, depth, rows, c, accumulate, ahead, aheadStep);
+        else if (rows <= 2) Rows2x32(a, b, panelFloats, depth, rows, c, accumulate, ahead, aheadStep);
+        else if (rows <= 4) Rows4x32(a, b, panelFloats, depth, rows, c, accumulate, ahead, aheadStep);
+        else if (rows <= 6) Rows6x32(a, b, panelFloats, depth, rows, c, accumulate, ahead, aheadStep);
+        else if (rows <= 8) Rows8x32(a, b, panelFloats, depth, rows, c, accumulate, ahead, aheadStep);
+        else Rows12x32(a, b, panelFloats, depth, rows, c, accumulate, ahead, aheadStep);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -38,7 +38,7 @@ internal static unsafe class GemmTile512
     /// A full tile whose rows of A lie <paramref name="aStride"/> floats apart in memory and are read in place, k by k: what a convolution
     /// inside a picture needs. The same chains of multiply-adds as the packed tile, so the same bits.
     /// </summary>
-    internal static void Strided(float* a, long aStride, float* b, int depth, float* c, bool accumulate)
+    internal static void Strided(float* a, long aStride, float* b, long panelFloats, int depth, float* c, bool accumulate)
     {
         var two = 2 * aStride;
         var a3 = a + 3 * aStride;
@@ -71,7 +71,7 @@ internal static unsafe class GemmTile512
         for (var k = 0; k < depth; k++)
         {
             var b0 = Vector512.Load(b);
-            var b1 = Vector512.Load(b + 16);
+            var b1 = Vector512.Load(b + panelFloats);
             var x0 = Vector512.Create(*a);
             c00 = Vector512.MultiplyAddEstimate(x0, b0, c00);
             c01 = Vector512.MultiplyAddEstimate(x0, b1, c01);
@@ -112,7 +112,7 @@ internal static unsafe class GemmTile512
             a3++;
             a6++;
             a9++;
-            b += GemmTile.Columns;
+            b += GemmTile.PanelColumns;
         }
         Put(c, c00, c01, accumulate);
         Put(c + GemmTile.Columns, c10, c11, accumulate);
@@ -128,24 +128,27 @@ internal static unsafe class GemmTile512
         Put(c + 11 * GemmTile.Columns, c110, c111, accumulate);
     }
 
-    private static void Rows1x32(float* a, float* b, int depth, int rows, float* c, long ldc, bool accumulate)
+    private static void Rows1x32(float* a, float* b, long panelFloats, int depth, int rows, float* c, bool accumulate, byte* ahead, int aheadStep)
     {
         var c00 = Vector512<float>.Zero;
         var c01 = Vector512<float>.Zero;
         for (var k = 0; k < depth; k++)
         {
             var b0 = Vector512.Load(b);
-            var b1 = Vector512.Load(b + 16);
+            var b1 = Vector512.Load(b + panelFloats);
             var a0 = Vector512.Create(*a);
             c00 = Vector512.MultiplyAddEstimate(a0, b0, c00);
             c01 = Vector512.MultiplyAddEstimate(a0, b1, c01);
+            GemmTile.Prefetch(ahead);
+            GemmTile.Prefetch(ahead + panelFloats * sizeof(float));
+            ahead += aheadStep;
             a += PanelRows;
-            b += GemmTile.Columns;
+            b += GemmTile.PanelColumns;
         }
         Put(c, c00, c01, accumulate);
     }
 
-    private static void Rows2x32(float* a, float* b, int depth, int rows, float* c, long ldc, bool accumulate)
+    private static void Rows2x32(float* a, float* b, long panelFloats, int depth, int rows, float* c, bool accumulate, byte* ahead, int aheadStep)
     {
         var c00 = Vector512<float>.Zero;
         var c01 = Vector512<float>.Zero;
@@ -154,21 +157,24 @@ internal static unsafe class GemmTile512
         for (var k = 0; k < depth; k++)
         {
             var b0 = Vector512.Load(b);
-            var b1 = Vector512.Load(b + 16);
+            var b1 = Vector512.Load(b + panelFloats);
             var a0 = Vector512.Create(*a);
             c00 = Vector512.MultiplyAddEstimate(a0, b0, c00);
             c01 = Vector512.MultiplyAddEstimate(a0, b1, c01);
             var a1 = Vector512.Create(a[1]);
             c10 = Vector512.MultiplyAddEstimate(a1, b0, c10);
             c11 = Vector512.MultiplyAddEstimate(a1, b1, c11);
+            GemmTile.Prefetch(ahead);
+            GemmTile.Prefetch(ahead + panelFloats * sizeof(float));
+            ahead += aheadStep;
             a += PanelRows;
-            b += GemmTile.Columns;
+            b += GemmTile.PanelColumns;
         }
         Put(c, c00, c01, accumulate);
-        if (rows > 1) Put(c + 1 * ldc, c10, c11, accumulate);
+        if (rows > 1) Put(c + GemmTile.Columns, c10, c11, accumulate);
     }
 
-    private static void Rows4x32(float* a, float* b, int depth, int rows, float* c, long ldc, bool accumulate)
+    private static void Rows4x32(float* a, float* b, long panelFloats, int depth, int rows, float* c, bool accumulate, byte* ahead, int aheadStep)
     {
         var c00 = Vector512<float>.Zero;
         var c01 = Vector512<float>.Zero;
@@ -181,7 +187,7 @@ internal static unsafe class GemmTile512
         for (var k = 0; k < depth; k++)
         {
             var b0 = Vector512.Load(b);
-            var b1 = Vector512.Load(b + 16);
+            var b1 = Vector512.Load(b + panelFloats);
             var a0 = Vector512.Create(*a);
             c00 = Vector512.MultiplyAddEstimate(a0, b0, c00);
             c01 = Vector512.MultiplyAddEstimate(a0, b1, c01);
@@ -194,16 +200,19 @@ internal static unsafe class GemmTile512
             var a3 = Vector512.Create(a[3]);
             c30 = Vector512.MultiplyAddEstimate(a3, b0, c30);
             c31 = Vector512.MultiplyAddEstimate(a3, b1, c31);
+            GemmTile.Prefetch(ahead);
+            GemmTile.Prefetch(ahead + panelFloats * sizeof(float));
+            ahead += aheadStep;
             a += PanelRows;
-            b += GemmTile.Columns;
+            b += GemmTile.PanelColumns;
         }
         Put(c, c00, c01, accumulate);
-        if (rows > 1) Put(c + 1 * ldc, c10, c11, accumulate);
-        if (rows > 2) Put(c + 2 * ldc, c20, c21, accumulate);
-        if (rows > 3) Put(c + 3 * ldc, c30, c31, accumulate);
+        if (rows > 1) Put(c + GemmTile.Columns, c10, c11, accumulate);
+        if (rows > 2) Put(c + 2 * GemmTile.Columns, c20, c21, accumulate);
+        if (rows > 3) Put(c + 3 * GemmTile.Columns, c30, c31, accumulate);
     }
 
-    private static void Rows6x32(float* a, float* b, int depth, int rows, float* c, long ldc, bool accumulate)
+    private static void Rows6x32(float* a, float* b, long panelFloats, int depth, int rows, float* c, bool accumulate, byte* ahead, int aheadStep)
     {
         var c00 = Vector512<float>.Zero;
         var c01 = Vector512<float>.Zero;
@@ -220,7 +229,7 @@ internal static unsafe class GemmTile512
         for (var k = 0; k < depth; k++)
         {
             var b0 = Vector512.Load(b);
-            var b1 = Vector512.Load(b + 16);
+            var b1 = Vector512.Load(b + panelFloats);
             var a0 = Vector512.Create(*a);
             c00 = Vector512.MultiplyAddEstimate(a0, b0, c00);
             c01 = Vector512.MultiplyAddEstimate(a0, b1, c01);
@@ -239,18 +248,21 @@ internal static unsafe class GemmTile512
             var a5 = Vector512.Create(a[5]);
             c50 = Vector512.MultiplyAddEstimate(a5, b0, c50);
             c51 = Vector512.MultiplyAddEstimate(a5, b1, c51);
+            GemmTile.Prefetch(ahead);
+            GemmTile.Prefetch(ahead + panelFloats * sizeof(float));
+            ahead += aheadStep;
             a += PanelRows;
-            b += GemmTile.Columns;
+            b += GemmTile.PanelColumns;
         }
         Put(c, c00, c01, accumulate);
-        if (rows > 1) Put(c + 1 * ldc, c10, c11, accumulate);
-        if (rows > 2) Put(c + 2 * ldc, c20, c21, accumulate);
-        if (rows > 3) Put(c + 3 * ldc, c30, c31, accumulate);
-        if (rows > 4) Put(c + 4 * ldc, c40, c41, accumulate);
-        if (rows > 5) Put(c + 5 * ldc, c50, c51, accumulate);
+        if (rows > 1) Put(c + GemmTile.Columns, c10, c11, accumulate);
+        if (rows > 2) Put(c + 2 * GemmTile.Columns, c20, c21, accumulate);
+        if (rows > 3) Put(c + 3 * GemmTile.Columns, c30, c31, accumulate);
+        if (rows > 4) Put(c + 4 * GemmTile.Columns, c40, c41, accumulate);
+        if (rows > 5) Put(c + 5 * GemmTile.Columns, c50, c51, accumulate);
     }
 
-    private static void Rows8x32(float* a, float* b, int depth, int rows, float* c, long ldc, bool accumulate)
+    private static void Rows8x32(float* a, float* b, long panelFloats, int depth, int rows, float* c, bool accumulate, byte* ahead, int aheadStep)
     {
         var c00 = Vector512<float>.Zero;
         var c01 = Vector512<float>.Zero;
@@ -271,7 +283,7 @@ internal static unsafe class GemmTile512
         for (var k = 0; k < depth; k++)
         {
             var b0 = Vector512.Load(b);
-            var b1 = Vector512.Load(b + 16);
+            var b1 = Vector512.Load(b + panelFloats);
             var a0 = Vector512.Create(*a);
             c00 = Vector512.MultiplyAddEstimate(a0, b0, c00);
             c01 = Vector512.MultiplyAddEstimate(a0, b1, c01);
@@ -296,20 +308,23 @@ internal static unsafe class GemmTile512
             var a7 = Vector512.Create(a[7]);
             c70 = Vector512.MultiplyAddEstimate(a7, b0, c70);
             c71 = Vector512.MultiplyAddEstimate(a7, b1, c71);
+            GemmTile.Prefetch(ahead);
+            GemmTile.Prefetch(ahead + panelFloats * sizeof(float));
+            ahead += aheadStep;
             a += PanelRows;
-            b += GemmTile.Columns;
+            b += GemmTile.PanelColumns;
         }
         Put(c, c00, c01, accumulate);
-        if (rows > 1) Put(c + 1 * ldc, c10, c11, accumulate);
-        if (rows > 2) Put(c + 2 * ldc, c20, c21, accumulate);
-        if (rows > 3) Put(c + 3 * ldc, c30, c31, accumulate);
-        if (rows > 4) Put(c + 4 * ldc, c40, c41, accumulate);
-        if (rows > 5) Put(c + 5 * ldc, c50, c51, accumulate);
-        if (rows > 6) Put(c + 6 * ldc, c60, c61, accumulate);
-        if (rows > 7) Put(c + 7 * ldc, c70, c71, accumulate);
+        if (rows > 1) Put(c + GemmTile.Columns, c10, c11, accumulate);
+        if (rows > 2) Put(c + 2 * GemmTile.Columns, c20, c21, accumulate);
+        if (rows > 3) Put(c + 3 * GemmTile.Columns, c30, c31, accumulate);
+        if (rows > 4) Put(c + 4 * GemmTile.Columns, c40, c41, accumulate);
+        if (rows > 5) Put(c + 5 * GemmTile.Columns, c50, c51, accumulate);
+        if (rows > 6) Put(c + 6 * GemmTile.Columns, c60, c61, accumulate);
+        if (rows > 7) Put(c + 7 * GemmTile.Columns, c70, c71, accumulate);
     }
 
-    private static void Rows12x32(float* a, float* b, int depth, int rows, float* c, long ldc, bool accumulate)
+    private static void Rows12x32(float* a, float* b, long panelFloats, int depth, int rows, float* c, bool accumulate, byte* ahead, int aheadStep)
     {
         var c00 = Vector512<float>.Zero;
         var c01 = Vector512<float>.Zero;
@@ -338,7 +353,7 @@ internal static unsafe class GemmTile512
         for (var k = 0; k < depth; k++)
         {
             var b0 = Vector512.Load(b);
-            var b1 = Vector512.Load(b + 16);
+            var b1 = Vector512.Load(b + panelFloats);
             var a0 = Vector512.Create(*a);
             c00 = Vector512.MultiplyAddEstimate(a0, b0, c00);
             c01 = Vector512.MultiplyAddEstimate(a0, b1, c01);
@@ -375,20 +390,23 @@ internal static unsafe class GemmTile512
             var a11 = Vector512.Create(a[11]);
             c110 = Vector512.MultiplyAddEstimate(a11, b0, c110);
             c111 = Vector512.MultiplyAddEstimate(a11, b1, c111);
+            GemmTile.Prefetch(ahead);
+            GemmTile.Prefetch(ahead + panelFloats * sizeof(float));
+            ahead += aheadStep;
             a += PanelRows;
-            b += GemmTile.Columns;
+            b += GemmTile.PanelColumns;
         }
         Put(c, c00, c01, accumulate);
-        if (rows > 1) Put(c + 1 * ldc, c10, c11, accumulate);
-        if (rows > 2) Put(c + 2 * ldc, c20, c21, accumulate);
-        if (rows > 3) Put(c + 3 * ldc, c30, c31, accumulate);
-        if (rows > 4) Put(c + 4 * ldc, c40, c41, accumulate);
-        if (rows > 5) Put(c + 5 * ldc, c50, c51, accumulate);
-        if (rows > 6) Put(c + 6 * ldc, c60, c61, accumulate);
-        if (rows > 7) Put(c + 7 * ldc, c70, c71, accumulate);
-        if (rows > 8) Put(c + 8 * ldc, c80, c81, accumulate);
-        if (rows > 9) Put(c + 9 * ldc, c90, c91, accumulate);
-        if (rows > 10) Put(c + 10 * ldc, c100, c101, accumulate);
-        if (rows > 11) Put(c + 11 * ldc, c110, c111, accumulate);
+        if (rows > 1) Put(c + GemmTile.Columns, c10, c11, accumulate);
+        if (rows > 2) Put(c + 2 * GemmTile.Columns, c20, c21, accumulate);
+        if (rows > 3) Put(c + 3 * GemmTile.Columns, c30, c31, accumulate);
+        if (rows > 4) Put(c + 4 * GemmTile.Columns, c40, c41, accumulate);
+        if (rows > 5) Put(c + 5 * GemmTile.Columns, c50, c51, accumulate);
+        if (rows > 6) Put(c + 6 * GemmTile.Columns, c60, c61, accumulate);
+        if (rows > 7) Put(c + 7 * GemmTile.Columns, c70, c71, accumulate);
+        if (rows > 8) Put(c + 8 * GemmTile.Columns, c80, c81, accumulate);
+        if (rows > 9) Put(c + 9 * GemmTile.Columns, c90, c91, accumulate);
+        if (rows > 10) Put(c + 10 * GemmTile.Columns, c100, c101, accumulate);
+        if (rows > 11) Put(c + 11 * GemmTile.Columns, c110, c111, accumulate);
     }
 }

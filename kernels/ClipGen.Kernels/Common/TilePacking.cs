@@ -19,16 +19,26 @@ internal static unsafe class TilePacking
         for (; group + 2 <= panelRows; group += 2) Transpose2(rows[group], rows[group + 1], depth, panelRows, panel + group);
     }
 
-    /// <summary>Writes one row of a [N,K] operand into its column of the panels: <c>panels[n / 32][k][n % 32] = row[k]</c>.</summary>
+    /// <summary>Writes one row of a [N,K] operand into its column of the panels: <c>panels[n / 16][k][n % 16] = row[k]</c>.</summary>
     public static void PackBRow(float* row, int n, int k, float* panels)
     {
-        var column = panels + (long)(n / GemmTile.Columns) * k * GemmTile.Columns + n % GemmTile.Columns;
-        for (var i = 0; i < k; i++) column[(long)i * GemmTile.Columns] = row[i];
+        var column = Column(n, k, panels);
+        for (var i = 0; i < k; i++) column[(long)i * GemmTile.PanelColumns] = row[i];
     }
 
     /// <summary>Writes four neighbouring rows (n a multiple of 4) at once.</summary>
     public static void PackBRows4(float* row0, float* row1, float* row2, float* row3, int n, int k, float* panels) =>
-        Transpose4(row0, row1, row2, row3, k, GemmTile.Columns, panels + (long)(n / GemmTile.Columns) * k * GemmTile.Columns + n % GemmTile.Columns);
+        Transpose4(row0, row1, row2, row3, k, GemmTile.PanelColumns, Column(n, k, panels));
+
+    /// <summary>Writes zeros into a column: one that pads the last group is computed with, and zeros keep it finite.</summary>
+    public static void ClearBRow(int n, int k, float* panels)
+    {
+        var column = Column(n, k, panels);
+        for (var i = 0; i < k; i++) column[(long)i * GemmTile.PanelColumns] = 0;
+    }
+
+    private static float* Column(int n, int k, float* panels) =>
+        panels + (long)(n / GemmTile.PanelColumns) * k * GemmTile.PanelColumns + n % GemmTile.PanelColumns;
 
     private static void Transpose4(float* row0, float* row1, float* row2, float* row3, int depth, int stride, float* output)
     {

@@ -39,7 +39,7 @@ public sealed unsafe partial class CpuBackend : IConv2d
         float* x = Pointer(input), y = Pointer(output), bias = Pointer(epilogue.Bias), residual = Pointer(epilogue.Residual);
         var activation = epilogue.Activation;
         var panels = Pointer(new View<float>(filter.Memory, 0, filter.Memory.ByteLength / 4));
-        var panelCount = GemmTile.Panels(n);
+        var columnGroups = GemmTile.Groups(n);
 
         // A strip: consecutive output pixels of one picture whose patches fit the cache together.
         var stripTiles = Math.Clamp(PatchFloats / (k * tileRows), 1, TilesPerPass);
@@ -48,20 +48,20 @@ public sealed unsafe partial class CpuBackend : IConv2d
         var panelFloats = (long)tileRows * k;
         var pictureFloats = (long)s.Height * s.Width * s.InChannels;
 
-        // The filter goes by in groups of panels; a strip's border patches are gathered before the first group.
-        var perGroup = (int)Math.Clamp(FilterFloats / (GemmTile.Columns * (long)k), 1, panelCount);
+        // The filter goes by in slices of columns; border patches are gathered before the first slice.
+        var perSlice = (int)Math.Clamp(FilterFloats / (GemmTile.Columns * (long)k), 1, columnGroups);
         var borderTiles = new int[tilesInPicture];
         var borders = 0;
         for (var tile = 0; tile < tilesInPicture; tile++)
             borderTiles[tile] = Conv2dPatches.IsInside(s, tile * tileRows, Math.Min(tileRows, pixels - tile * tileRows), tileRows) ? -1 : borders++;
         var shared = borders * panelFloats <= SharedPatchFloats;
-        if (!shared) perGroup = panelCount;
-        var groups = (panelCount + perGroup - 1) / perGroup;
-        // Few strips and few groups leave threads idle: then the groups are split further.
-        while (shared && (long)strips * groups < 4 * Workers.Threads && perGroup > 1)
+        if (!shared) perSlice = columnGroups;
+        var slices = (columnGroups + perSlice - 1) / perSlice;
+        // Few strips and slices leave threads idle: then the slices are made thinner.
+        while (shared && (long)strips * slices < 4 * Workers.Threads && perSlice > 1)
         {
-            perGroup = (perGroup + 1) / 2;
-            groups = (panelCount + perGroup - 1) / perGroup;
+            perSlice = (perSlice + 1) / 2;
+            slices = (columnGroups + perSlice - 1) / perSlice;
         }
         using var sharedMemory = Allocate(shared ? 4 * borders * panelFloats + 64 : 0);
         var sharedPanels = shared ? Pointer(new View<float>(sharedMemory, 0, borders * panelFloats)) : null;
@@ -82,9 +82,9 @@ public sealed unsafe partial class CpuBackend : IConv2d
                             Conv2dPatches.Pack(picture, s, tile * tileRows, Math.Min(tileRows, pixels - tile * tileRows), tileRows, sharedPanels + borderTiles[tile] * panelFloats);
                 });
             }
-            Workers.For(checked(strips * groups), part =>
+            Workers.For(checked(strips * slices), part =>
             {
-                int group = part / strips, strip = part % strips;
+                int slice = part / strips, strip = part % strips;
                 var firstPixel = strip * stripTiles * tileRows;
                 var rows = Math.Min(stripTiles * tileRows, pixels - firstPixel);
                 var tileCount = (rows + tileRows - 1) / tileRows;
@@ -106,9 +106,9 @@ public sealed unsafe partial class CpuBackend : IConv2d
                 }
                 var sums = sumScratch.Floats(TilesPerPass * GemmTile.MaxRows * GemmTile.Columns);
                 var at = firstOutput + firstPixel;
-                for (var p = group * perGroup; p < Math.Min(panelCount, (group + 1) * perGroup); p++)
+                for (var group = slice * perSlice; group < Math.Min(columnGroups, (slice + 1) * perSlice); group++)
                 {
-                    var column = p * GemmTile.Columns;
+                    var column = group * GemmTile.Columns;
                     var columns = Math.Min(GemmTile.Columns, n - column);
                     GemmTile.MultiplyPatches(level, tiles, rowOffsets, s.Kernel * s.InChannels, panels + (long)column * k, columns, sums);
                     EpilogueKernel.Store(level, sums, rows, columns, bias == null ? null : bias + column, activation,

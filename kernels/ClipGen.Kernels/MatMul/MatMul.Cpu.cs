@@ -17,7 +17,7 @@ public sealed unsafe partial class CpuBackend : IMatMul
     {
         ArgumentOutOfRangeException.ThrowIfNegative(n);
         ArgumentOutOfRangeException.ThrowIfNegative(k);
-        var memory = Allocate(4L * GemmTile.Panels(n) * GemmTile.Columns * k);
+        var memory = Allocate(4L * GemmTile.Groups(n) * GemmTile.Columns * k);
         // Columns that pad the last panel are computed and thrown away: zeros keep them finite.
         if (n % GemmTile.Columns != 0 && k > 0)
             Span(new View<float>(memory, (long)(n / GemmTile.Columns) * GemmTile.Columns * k, (long)GemmTile.Columns * k)).Clear();
@@ -101,27 +101,27 @@ public sealed unsafe partial class CpuBackend : IMatMul
         else
             for (var tile = 0; tile < tiles; tile++) PackTile(x, m, k, tile, tileRows, packed);
 
-        // 2. Parts of (some tiles) x (some panels). With many rows a part takes as many panels as stay in the second-level cache, and the
-        // parts of one group of panels follow each other, so B comes from memory once; with few rows the panels are split for balance alone.
-        var panelCount = GemmTile.Panels(n);
+        // 2. Parts of (some tiles) x (a slice of B). With many rows a slice is as wide as stays in the second-level cache, and the parts
+        // of one slice follow each other, so B comes from memory once; with few rows B is sliced for balance alone.
+        var columnGroups = GemmTile.Groups(n);
         var passes = (tiles + TilesPerPass - 1) / TilesPerPass;
-        var perGroup = panelCount;
-        if (work > ParallelWork && Workers.Threads > 1) perGroup = Math.Max(1, panelCount * passes / (8 * Workers.Threads));
-        if (passes > 1) perGroup = (int)Math.Clamp(PanelFloats / (GemmTile.Columns * (long)k), 1, perGroup);
-        perGroup = Math.Min(perGroup, panelCount);
-        var groups = (panelCount + perGroup - 1) / perGroup;
-        Workers.For(checked(passes * groups), part =>
+        var perSlice = columnGroups;
+        if (work > ParallelWork && Workers.Threads > 1) perSlice = Math.Max(1, columnGroups * passes / (8 * Workers.Threads));
+        if (passes > 1) perSlice = (int)Math.Clamp(PanelFloats / (GemmTile.Columns * (long)k), 1, perSlice);
+        perSlice = Math.Min(perSlice, columnGroups);
+        var slices = (columnGroups + perSlice - 1) / perSlice;
+        Workers.For(checked(passes * slices), part =>
         {
-            int pass = part % passes, group = part / passes;
+            int pass = part % passes, slice = part / passes;
             var firstTile = pass * TilesPerPass;
             var firstRow = firstTile * tileRows;
             var rows = Math.Min(m - firstRow, TilesPerPass * tileRows);
             var sums = sumScratch.Floats(TilesPerPass * GemmTile.MaxRows * GemmTile.Columns);
-            for (var panel = group * perGroup; panel < Math.Min(panelCount, (group + 1) * perGroup); panel++)
+            for (var group = slice * perSlice; group < Math.Min(columnGroups, (slice + 1) * perSlice); group++)
             {
-                var column = panel * GemmTile.Columns;
+                var column = group * GemmTile.Columns;
                 var columns = Math.Min(GemmTile.Columns, n - column);
-                GemmTile.MultiplyTiles(level, packed + (long)firstTile * tileRows * k, rows, k, panels + (long)column * k, columns, sums);
+                GemmTile.MultiplyTiles(level, packed + (long)firstTile * tileRows * k, rows, k, panels + (long)column * k, k, columns, sums);
                 EpilogueKernel.Store(level, sums, rows, columns, bias == null ? null : bias + column, activation,
                     residual == null ? null : residual + (long)firstRow * n + column, y + (long)firstRow * n + column, n);
             }

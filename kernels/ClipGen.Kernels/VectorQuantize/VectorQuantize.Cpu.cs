@@ -44,16 +44,16 @@ public sealed unsafe partial class CpuBackend : IVectorQuantize
             var first = part * partRows;
             var count = Math.Min(partRows, rows - first);
             var tiles = (count + tileRows - 1) / tileRows;
-            var a = rowScratch.Floats((long)tiles * tileRows * width + (long)count * GemmTile.Panels(codes) * GemmTile.Columns + 16);
+            var a = rowScratch.Floats((long)tiles * tileRows * width + (long)count * GemmTile.Groups(codes) * GemmTile.Columns + 16);
             var scores = a + (long)tiles * tileRows * width;
-            var rowScores = GemmTile.Panels(codes) * GemmTile.Columns;
+            var rowScores = GemmTile.Groups(codes) * GemmTile.Columns;
             var sums = sumScratch.Floats(TilesPerPass * GemmTile.MaxRows * GemmTile.Columns);
             for (var tile = 0; tile < tiles; tile++) PackTile(x + (long)first * width, count, width, tile, tileRows, a);
             // 1. Scores |e|² − 2 x·e in float for a few dozen rows (never for all rows at once).
-            for (var panel = 0; panel < GemmTile.Panels(codes); panel++)
+            for (var panel = 0; panel < GemmTile.Groups(codes); panel++)
             {
                 var column = panel * GemmTile.Columns;
-                GemmTile.MultiplyTiles(level, a, count, width, panels + (long)column * width, GemmTile.Columns, sums);
+                GemmTile.MultiplyTiles(level, a, count, width, panels + (long)column * width, width, GemmTile.Columns, sums);
                 for (var r = 0; r < count; r++)
                     for (var j = 0; j < Math.Min(GemmTile.Columns, codes - column); j++)
                         scores[(long)r * rowScores + column + j] = (float)squares[column + j] - 2 * sums[r * GemmTile.Columns + j];
