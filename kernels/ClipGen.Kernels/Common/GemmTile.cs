@@ -92,22 +92,25 @@ internal static unsafe class GemmTile
     {
         var tileRows = Rows(level);
         var width = Width(level);
-        var panelFloats = (long)rowOffsets.Length * run * PanelColumns;
+        var depthOfAll = rowOffsets.Length * run;
+        var panelFloats = (long)depthOfAll * PanelColumns;
+        var aheadStep = Math.Max(1, PanelColumns * sizeof(float) / tiles.Length);
         for (var row = 0; row < rowOffsets.Length; row++)
             for (var block = 0; block < run; block += BlockK)
             {
                 var depth = Math.Min(BlockK, run - block);
-                var at = (long)row * run + block;
+                var at = row * run + block;
                 for (var column = 0; column < columns; column += width)
                 {
-                    var b = bGroup + column / PanelColumns * panelFloats + at * PanelColumns + column % PanelColumns;
+                    var b = bGroup + column / PanelColumns * panelFloats + (long)at * PanelColumns + column % PanelColumns;
+                    var ahead = (byte*)Next(bGroup, panelFloats, at, depth, depthOfAll, column, width, columns);
                     for (var t = 0; t < tiles.Length; t++)
                     {
                         var tile = tiles[t];
                         var to = sums + t * tileRows * Columns + column;
-                        // A filter is used by strip after strip and stays near: nothing to fetch ahead.
-                        if (tile.IsPacked) Packed(level, tile.Data + at * tileRows, b, panelFloats, depth, tile.Rows, to, at > 0, (byte*)b, 0);
-                        else Strided(level, tile.Data + rowOffsets[row] + block, tile.Stride, b, panelFloats, depth, to, at > 0);
+                        if (tile.IsPacked) Packed(level, tile.Data + (long)at * tileRows, b, panelFloats, depth, tile.Rows, to, at > 0, ahead, aheadStep);
+                        else Strided(level, tile.Data + rowOffsets[row] + block, tile.Stride, b, panelFloats, depth, to, at > 0, ahead, aheadStep);
+                        ahead += depth * aheadStep;
                     }
                 }
             }
@@ -133,11 +136,11 @@ internal static unsafe class GemmTile
         else GemmTile128.Multiply(aPanel, b, depth, rows, c, accumulate, ahead, aheadStep);
     }
 
-    private static void Strided(SimdLevel level, float* a, long aStride, float* b, long panelFloats, int depth, float* c, bool accumulate)
+    private static void Strided(SimdLevel level, float* a, long aStride, float* b, long panelFloats, int depth, float* c, bool accumulate, byte* ahead, int aheadStep)
     {
-        if (level == SimdLevel.Avx512) GemmTile512.Strided(a, aStride, b, panelFloats, depth, c, accumulate);
-        else if (level == SimdLevel.Avx2) GemmTile256.Strided(a, aStride, b, depth, c, accumulate);
-        else GemmTile128.Strided(a, aStride, b, depth, c, accumulate);
+        if (level == SimdLevel.Avx512) GemmTile512.Strided(a, aStride, b, panelFloats, depth, c, accumulate, ahead, aheadStep);
+        else if (level == SimdLevel.Avx2) GemmTile256.Strided(a, aStride, b, depth, c, accumulate, ahead, aheadStep);
+        else GemmTile128.Strided(a, aStride, b, depth, c, accumulate, ahead, aheadStep);
     }
 
     /// <summary>Asks for the cache line at an address, into the second-level cache; an address that is not there is no error.</summary>

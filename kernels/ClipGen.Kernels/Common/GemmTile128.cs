@@ -35,7 +35,7 @@ internal static unsafe class GemmTile128
     /// A full tile whose rows of A lie <paramref name="aStride"/> floats apart in memory and are read in place, k by k: what a convolution
     /// inside a picture needs. The same chains of multiply-adds as the packed tile, so the same bits.
     /// </summary>
-    internal static void Strided(float* a, long aStride, float* b, int depth, float* c, bool accumulate)
+    internal static void Strided(float* a, long aStride, float* b, int depth, float* c, bool accumulate, byte* ahead, int aheadStep)
     {
         var two = 2 * aStride;
         var a3 = a + 3 * aStride;
@@ -63,6 +63,8 @@ internal static unsafe class GemmTile128
             var x3 = Vector128.Create(*a3);
             c30 = Vector128.MultiplyAddEstimate(x3, b0, c30);
             c31 = Vector128.MultiplyAddEstimate(x3, b1, c31);
+            GemmTile.Prefetch(ahead);
+            ahead += aheadStep;
             a++;
             a3++;
             b += GemmTile.PanelColumns;

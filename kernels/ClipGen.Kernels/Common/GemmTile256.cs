@@ -36,7 +36,7 @@ internal static unsafe class GemmTile256
     /// A full tile whose rows of A lie <paramref name="aStride"/> floats apart in memory and are read in place, k by k: what a convolution
     /// inside a picture needs. The same chains of multiply-adds as the packed tile, so the same bits.
     /// </summary>
-    internal static void Strided(float* a, long aStride, float* b, int depth, float* c, bool accumulate)
+    internal static void Strided(float* a, long aStride, float* b, int depth, float* c, bool accumulate, byte* ahead, int aheadStep)
     {
         var two = 2 * aStride;
         var a3 = a + 3 * aStride;
@@ -74,6 +74,8 @@ internal static unsafe class GemmTile256
             var x5 = Vector256.Create(a3[two]);
             c50 = Vector256.MultiplyAddEstimate(x5, b0, c50);
             c51 = Vector256.MultiplyAddEstimate(x5, b1, c51);
+            GemmTile.Prefetch(ahead);
+            ahead += aheadStep;
             a++;
             a3++;
             b += GemmTile.PanelColumns;

@@ -38,7 +38,7 @@ internal static unsafe class GemmTile512
     /// A full tile whose rows of A lie <paramref name="aStride"/> floats apart in memory and are read in place, k by k: what a convolution
     /// inside a picture needs. The same chains of multiply-adds as the packed tile, so the same bits.
     /// </summary>
-    internal static void Strided(float* a, long aStride, float* b, long panelFloats, int depth, float* c, bool accumulate)
+    internal static void Strided(float* a, long aStride, float* b, long panelFloats, int depth, float* c, bool accumulate, byte* ahead, int aheadStep)
     {
         var two = 2 * aStride;
         var a3 = a + 3 * aStride;
@@ -108,6 +108,9 @@ internal static unsafe class GemmTile512
             var x11 = Vector512.Create(a9[two]);
             c110 = Vector512.MultiplyAddEstimate(x11, b0, c110);
             c111 = Vector512.MultiplyAddEstimate(x11, b1, c111);
+            GemmTile.Prefetch(ahead);
+            GemmTile.Prefetch(ahead + panelFloats * sizeof(float));
+            ahead += aheadStep;
             a++;
             a3++;
             a6++;

@@ -10,7 +10,7 @@ internal static unsafe class Conv2dPatches
     /// <summary>Whether the patches of <paramref name="count"/> outputs from <paramref name="firstPixel"/> on lie wholly inside the picture, in one row of it, and fill a tile.</summary>
     public static bool IsInside(in Conv2dShape s, int firstPixel, int count, int tileRows)
     {
-        if (count != tileRows || s.Upsample != 1) return false;
+        if (count != tileRows) return false;
         int row = firstPixel / s.OutWidth, column = firstPixel % s.OutWidth;
         int top = row * s.Stride - s.PadBefore, left = column * s.Stride - s.PadBefore;
         return column + count <= s.OutWidth && top >= 0 && top + s.Kernel <= s.Height && left >= 0 && left + (count - 1) * s.Stride + s.Kernel <= s.Width;
@@ -23,12 +23,11 @@ internal static unsafe class Conv2dPatches
     /// <summary>Packs the patches of up to <paramref name="tileRows"/> outputs of one picture into a panel [K][tileRows], K in (row, column, channel) order.</summary>
     public static void Pack(float* picture, in Conv2dShape shape, int firstPixel, int count, int tileRows, float* panel)
     {
-        int channels = shape.InChannels, kernel = shape.Kernel, outWidth = shape.OutWidth, upsample = shape.Upsample;
-        int height = shape.Height * upsample, width = shape.Width * upsample;
+        int channels = shape.InChannels, kernel = shape.Kernel, outWidth = shape.OutWidth, height = shape.Height, width = shape.Width;
         var rows = stackalloc float*[GemmTile.MaxRows];
         var top = stackalloc int[GemmTile.MaxRows];
         var left = stackalloc int[GemmTile.MaxRows];
-        var wide = upsample == 1;
+        var wide = true;
         for (var r = 0; r < count; r++)
         {
             var pixel = firstPixel + r;
@@ -55,7 +54,7 @@ internal static unsafe class Conv2dPatches
                     {
                         int h = top[r] + i, w = left[r] + j;
                         var inside = (uint)h < (uint)height && (uint)w < (uint)width;
-                        rows[r] = inside ? picture + ((long)(h / upsample) * shape.Width + w / upsample) * channels + c : Zeros;
+                        rows[r] = inside ? picture + ((long)h * width + w) * channels + c : Zeros;
                     }
                     TilePacking.PackA(rows, count, depth, tileRows, panel);
                     panel += (long)depth * tileRows;

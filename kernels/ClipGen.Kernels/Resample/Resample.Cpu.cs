@@ -7,17 +7,19 @@ public sealed unsafe partial class CpuBackend : IResample
     {
         Arguments.Length(input, (long)batch * height * width * channels);
         Arguments.Length(output, 4L * batch * height * width * channels);
-        float* x = Pointer(input), y = Pointer(output);
-        Workers.For(checked(batch * height), row =>
-        {
-            var from = x + (long)row * width * channels;
-            var to = y + 4L * row * width * channels;
-            for (var w = 0; w < width; w++)
-                for (var twice = 0; twice < 2; twice++)
-                    new Span<float>(from + (long)w * channels, channels).CopyTo(new Span<float>(to + (2L * w + twice) * channels, channels));
-            Buffer.MemoryCopy(to, to + 2L * width * channels, 8L * width * channels, 8L * width * channels);
-        });
+        UpsampleNearest2x(Pointer(input), checked(batch * height), width, channels, Pointer(output));
     }
+
+    /// <summary>Doubles rows and columns of pixels; rows of several pictures follow each other as in one tall picture.</summary>
+    private void UpsampleNearest2x(float* x, int rows, int width, int channels, float* y) => Workers.For(rows, row =>
+    {
+        var from = x + (long)row * width * channels;
+        var to = y + 4L * row * width * channels;
+        for (var w = 0; w < width; w++)
+            for (var twice = 0; twice < 2; twice++)
+                new Span<float>(from + (long)w * channels, channels).CopyTo(new Span<float>(to + (2L * w + twice) * channels, channels));
+        Buffer.MemoryCopy(to, to + 2L * width * channels, 8L * width * channels, 8L * width * channels);
+    });
 
     /// <inheritdoc/>
     public void ResizeBilinear(View<float> input, int batch, int height, int width, int channels, int outHeight, int outWidth, bool antialias, View<float> output)

@@ -1,3 +1,5 @@
+using ClipGen.Kernels;
+
 namespace ClipGen.Cli.Benchmarks;
 
 /// <summary>Something to time.</summary>
@@ -8,6 +10,9 @@ namespace ClipGen.Cli.Benchmarks;
 /// <param name="Free">Gives the models and buffers back.</param>
 internal sealed record BenchCase(string Name, double Flops, double Bytes, Action Run, Action Free) : IDisposable
 {
+    /// <summary>Counts and times every op of the case, where it runs through a counting backend.</summary>
+    public TimingBackend? Ops { get; init; }
+
     /// <inheritdoc/>
     public void Dispose() => Free();
 }

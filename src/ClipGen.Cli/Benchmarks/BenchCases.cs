@@ -161,7 +161,7 @@ internal static class BenchCases
         var timing = (TimingBackend)counting.Backend;
         timing.Reset();
         run();
-        return new BenchCase(name, timing.Times.Sum(op => op.Flops), timing.Times.Sum(op => op.Bytes), run, () => Free(owned));
+        return new BenchCase(name, timing.Times.Sum(op => op.Flops), timing.Times.Sum(op => op.Bytes), run, () => Free(owned)) { Ops = timing };
     }
 
     private static Tensor Replace(Tensor old, Tensor next)

@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using ClipGen.Cli.Benchmarks;
+using ClipGen.Kernels;
 
 namespace ClipGen.Cli.Commands;
 
@@ -12,6 +13,8 @@ internal sealed class BenchCommand(TextWriter output, TextWriter error) : CliCom
     private readonly Argument<string[]> cases = new("case") { Description = BenchCases.Forms, Arity = ArgumentArity.OneOrMore };
     private readonly Option<int> repeat = new("--repeat") { Description = "Runs that count, after one that does not", DefaultValueFactory = _ => 5 };
 
+    private readonly Option<bool> perOp = new("--ops") { Description = "Also what each kind of op took, for whole models" };
+
     public override Command Create()
     {
         var command = Command("bench", "Times ops and whole models of full size on computed weights; needs no files.", Run,
@@ -19,6 +22,7 @@ internal sealed class BenchCommand(TextWriter output, TextWriter error) : CliCom
             "clipgen bench gpt_decode:8 --repeat 3 --json");
         command.Add(cases);
         command.Add(repeat);
+        command.Add(perOp);
         Common.AddTo(command);
         return command;
     }
@@ -34,6 +38,7 @@ internal sealed class BenchCommand(TextWriter output, TextWriter error) : CliCom
         {
             using var test = BenchCases.Create(name, device);
             test.Run();
+            test.Ops?.Reset();
             var seconds = new double[count];
             for (var i = 0; i < count; i++)
             {
@@ -60,8 +65,18 @@ internal sealed class BenchCommand(TextWriter output, TextWriter error) : CliCom
                 }));
             else
                 Output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name,-28} {Time(median),10} {Time(seconds[0]),10} {Time(seconds[^1]),10}   {test.Flops / median / 1e9,8:F1} {test.Bytes / median / 1e9,7:F1}"));
+            if (parsed.GetValue(perOp) && test.Ops is { } ops) WriteOps(ops.Times, count, Common.IsJson(parsed) ? Error : Output);
         }
         return 0;
+    }
+
+    /// <summary>One line per kind of op, per run of the case.</summary>
+    private static void WriteOps(IReadOnlyList<OpTime> ops, int runs, TextWriter table)
+    {
+        var all = ops.Sum(op => op.Seconds);
+        foreach (var op in ops)
+            table.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                $"  {op.Op,-18} {op.Calls / runs,7} calls {Time(op.Seconds / runs),10} {op.Seconds / all,6:P0}   {op.Flops / op.Seconds / 1e9,8:F1} {op.Bytes / op.Seconds / 1e9,7:F1}"));
     }
 
     private static long PeakMemory()

@@ -133,6 +133,9 @@ public sealed unsafe record MachinePeaks(int Threads, double Flops, double ReadB
         Vector256<float> a = Vector256<float>.Zero, b = a, c = a, d = a;
         for (long i = 0; i < count; i += 32)
         {
+            // Far enough ahead that the next lines are on their way across page ends too.
+            GemmTile.Prefetch((byte*)(x + i + 2048));
+            GemmTile.Prefetch((byte*)(x + i + 2064));
             a += Vector256.Load(x + i);
             b += Vector256.Load(x + i + 8);
             c += Vector256.Load(x + i + 16);
