@@ -27,7 +27,7 @@ public static class CommandLine
         if (parsed.Errors.Count > 0 && parsed.Action is not { ClearsParseErrors: true })
         {
             var path = CommandPath(parsed);
-            error.WriteLine($"{path}: {Problem(parsed).ReplaceLineEndings(" ")} See `{path} --help`.");
+            error.WriteLine($"{path}: {Problem(parsed)} See `{path} --help`.");
             return BadUsage;
         }
         return await parsed.InvokeAsync(new InvocationConfiguration { Output = output, Error = error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromSeconds(10) });
@@ -61,7 +61,8 @@ public static class CommandLine
             var names = string.Join(", ", root.Subcommands.Select(command => command.Name));
             return parsed.UnmatchedTokens.Count > 0 ? $"'{ShownText.Of(parsed.UnmatchedTokens[0])}' is not a command; the commands are {names}." : $"a command is missing; the commands are {names}.";
         }
-        return string.Join(' ', parsed.Errors.Select(problem => problem.Message));
+        // The library lists choices one per line.
+        return ShownText.Of(string.Join(' ', parsed.Errors.SelectMany(problem => problem.Message.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries))));
     }
 
     private static string CommandPath(ParseResult parsed)

@@ -194,6 +194,10 @@ public sealed class BadInputTests(SmallModels models)
     [InlineData("--out", "trace", "gpt", "--checkpoint", "a", "--input", "b", "--out", "c.pt")]
     [InlineData("gemm:1", "bench", "gemm:1")]
     [InlineData("nothing", "bench", "nothing")]
+    [InlineData("gemm:8x8", "bench", "gemm:8x8x8", "gemm:8x8")]
+    [InlineData("gemm:1048576x1048576x1048576", "bench", "gemm:1048576x1048576x1048576")]
+    [InlineData("attention:1048576", "bench", "attention:1048576", "--json")]
+    [InlineData("--repeat", "bench", "gemm:8x8x8", "--repeat", "0")]
     public async Task Arguments(string culprit, params string[] args) => await CliRun.Fails(Usage, culprit, args);
 
     [Theory]

@@ -18,26 +18,29 @@ internal static class BenchCases
     /// <summary>The forms a case can have, for help and messages.</summary>
     public const string Forms = "gemm:MxNxK, conv:CIN-COUT-K@HxW, attention:B, gpt_decode:B, vqgan_decode:B, vqgan_encode:B, clip_image:B, clip_text:B, generate:N";
 
-    /// <summary>Makes a case ready to run.</summary>
+    /// <summary>Reads a case's name; what comes back makes it ready to run.</summary>
     /// <exception cref="UsageException">The name is not one of <see cref="Forms"/>.</exception>
-    public static BenchCase Create(string name, Device device)
+    public static Func<Device, BenchCase> Parse(string name)
     {
         var colon = name.IndexOf(':', StringComparison.Ordinal);
         if (colon < 0) throw Unknown(name);
         var (kind, sizes) = (name[..colon], name[(colon + 1)..]);
-        return kind switch
+        var (count, separator) = kind switch { "gemm" => (3, 'x'), "conv" => (5, '-'), _ => (1, 'x') };
+        var numbers = Numbers(name, kind == "conv" ? sizes.Replace('@', '-').Replace('x', '-') : sizes, count, separator);
+        Func<string, Device, int[], BenchCase> create = kind switch
         {
-            "gemm" => Gemm(name, device, Numbers(name, sizes, 3, 'x')),
-            "conv" => Conv(name, device, Numbers(name, sizes.Replace('@', '-').Replace('x', '-'), 5, '-')),
-            "attention" => Attention(name, device, Numbers(name, sizes, 1)[0]),
-            "gpt_decode" => GptDecode(name, device, Numbers(name, sizes, 1)[0]),
-            "vqgan_decode" => VqGanDecode(name, device, Numbers(name, sizes, 1)[0]),
-            "vqgan_encode" => VqGanEncode(name, device, Numbers(name, sizes, 1)[0]),
-            "clip_image" => ClipImage(name, device, Numbers(name, sizes, 1)[0]),
-            "clip_text" => ClipText(name, device, Numbers(name, sizes, 1)[0]),
-            "generate" => Generate(name, device, Numbers(name, sizes, 1)[0]),
+            "gemm" => Gemm,
+            "conv" => Conv,
+            "attention" => (n, device, s) => Attention(n, device, s[0]),
+            "gpt_decode" => (n, device, s) => GptDecode(n, device, s[0]),
+            "vqgan_decode" => (n, device, s) => VqGanDecode(n, device, s[0]),
+            "vqgan_encode" => (n, device, s) => VqGanEncode(n, device, s[0]),
+            "clip_image" => (n, device, s) => ClipImage(n, device, s[0]),
+            "clip_text" => (n, device, s) => ClipText(n, device, s[0]),
+            "generate" => (n, device, s) => Generate(n, device, s[0]),
             _ => throw Unknown(name),
         };
+        return device => create(name, device, numbers);
     }
 
     private static BenchCase Gemm(string name, Device device, int[] s)
@@ -184,7 +187,7 @@ internal static class BenchCases
         return device.From(values, shape);
     }
 
-    private static int[] Numbers(string name, string sizes, int count, char separator = 'x')
+    private static int[] Numbers(string name, string sizes, int count, char separator)
     {
         var parts = sizes.Split(separator);
         var numbers = new int[count];

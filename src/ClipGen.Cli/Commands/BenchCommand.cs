@@ -4,6 +4,7 @@ using System.Globalization;
 using System.Text.Json;
 using ClipGen.Cli.Benchmarks;
 using ClipGen.Kernels;
+using ClipGen.Tensors;
 
 namespace ClipGen.Cli.Commands;
 
@@ -31,12 +32,15 @@ internal sealed class BenchCommand(TextWriter output, TextWriter error) : CliCom
     {
         var count = parsed.GetValue(repeat);
         if (count is < 1 or > 1000) throw new UsageException($"--repeat {count}: must be between 1 and 1000");
+        // All names are read before the first case takes its time.
+        var tests = parsed.GetRequiredValue(cases).Select(name => (Name: name, Create: BenchCases.Parse(name))).ToList();
         using var device = Common.OpenDevice(parsed);
         var threads = Common.Threads(parsed) is > 0 and var given ? given : Environment.ProcessorCount;
-        if (!Common.IsJson(parsed)) Output.WriteLine($"{"case",-28} {"median",10} {"min",10} {"max",10}   {"GFLOP/s",8} {"GB/s",7}");
-        foreach (var name in parsed.GetRequiredValue(cases))
+        var titled = false;
+        foreach (var (name, create) in tests)
         {
-            using var test = BenchCases.Create(name, device);
+            cancellation.ThrowIfCancellationRequested();
+            using var test = Create(name, create, device);
             test.Run();
             test.Ops?.Reset();
             var seconds = new double[count];
@@ -64,7 +68,11 @@ internal sealed class BenchCommand(TextWriter output, TextWriter error) : CliCom
                     bytes = test.Bytes,
                 }));
             else
+            {
+                if (!titled) Output.WriteLine($"{"case",-28} {"median",10} {"min",10} {"max",10}   {"GFLOP/s",8} {"GB/s",7}");
+                titled = true;
                 Output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name,-28} {Time(median),10} {Time(seconds[0]),10} {Time(seconds[^1]),10}   {test.Flops / median / 1e9,8:F1} {test.Bytes / median / 1e9,7:F1}"));
+            }
             if (parsed.GetValue(perOp) && test.Ops is { } ops) WriteOps(ops.Times, count, Common.IsJson(parsed) ? Error : Output);
         }
         return 0;
@@ -77,6 +85,18 @@ internal sealed class BenchCommand(TextWriter output, TextWriter error) : CliCom
         foreach (var op in ops)
             table.WriteLine(string.Create(CultureInfo.InvariantCulture,
                 $"  {op.Op,-18} {op.Calls / runs,7} calls {Time(op.Seconds / runs),10} {op.Seconds / all,6:P0}   {op.Flops / op.Seconds / 1e9,8:F1} {op.Bytes / op.Seconds / 1e9,7:F1}"));
+    }
+
+    private static BenchCase Create(string name, Func<Device, BenchCase> create, Device device)
+    {
+        try
+        {
+            return create(device);
+        }
+        catch (OverflowException)
+        {
+            throw new UsageException($"case '{name}': is larger than memory can be; use smaller sizes");
+        }
     }
 
     private static long PeakMemory()

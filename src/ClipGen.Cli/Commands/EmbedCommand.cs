@@ -34,11 +34,12 @@ internal sealed class EmbedCommand(TextWriter output, TextWriter error) : CliCom
         var sentences = parsed.GetValue(texts) ?? [];
         var files = parsed.GetValue(images) ?? [];
         if (sentences.Length + files.Length == 0) throw new UsageException("give at least one --text or --image");
+        var headCount = HeadOption.Value(parsed, heads);
         if (parsed.GetValue(outFile) is { } target) OutputFiles.RequireWritable("--out", target, ".safetensors");
         var checkpoint = KnownFiles.Checkpoint("--clip", parsed.GetValue(clip), null, "clip_vit_b32.pt", "ViT-B-32.pt");
         var tokenizer = sentences.Length > 0 ? ClipTokenizer.Load(KnownFiles.Vocabulary(parsed.GetValue(vocabulary), checkpoint)) : null;
         using var device = Common.OpenDevice(parsed);
-        using var model = ModelFiles.LoadClip(device, checkpoint, HeadOption.Value(parsed, heads));
+        using var model = ModelFiles.LoadClip(device, checkpoint, headCount);
 
         var result = new Embeddings(sentences.Length, files.Length);
         using (var line = new ProgressLine(Error, Common.Quiet(parsed)))
