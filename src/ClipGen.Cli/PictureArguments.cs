@@ -10,6 +10,9 @@ internal static class PictureArguments
 {
     private const int LargestSize = 2048;
 
+    /// <summary>Longest side of a picture that is written: what a JPEG file can have, and about what viewers open.</summary>
+    private const int LongestSide = 65500;
+
     /// <summary>Picture files.</summary>
     public static Argument<string[]> Images() => new("IMAGE") { Description = "Picture files (PNG, JPEG, GIF, WebP, TIFF, AVIF, BMP)", Arity = ArgumentArity.OneOrMore };
 
@@ -25,6 +28,14 @@ internal static class PictureArguments
         if (size < model.Factor || size > LargestSize || size % model.Factor != 0)
             throw new UsageException($"--size {size}: must be a multiple of {model.Factor} (this VQ-GAN's pixels per code) and at most {LargestSize}");
         return size;
+    }
+
+    /// <summary>Checks that a grid of so many rows can be written as one picture.</summary>
+    /// <exception cref="JobException">It would be too high.</exception>
+    public static void RequireGrid(string what, int rows, int cellHeight)
+    {
+        if ((long)rows * (cellHeight + 2) + 2 > LongestSide)
+            throw new JobException($"{what}: {rows:N0} rows of {cellHeight} pixels make a picture higher than {LongestSide:N0} pixels; do it in several parts");
     }
 
     /// <summary>Loads a picture and cuts it to size.</summary>

@@ -77,7 +77,7 @@ internal sealed class ProgressLine(TextWriter error, bool quiet) : IDisposable
 
     private string Rate(double seconds)
     {
-        if (done == 0 || seconds < 0.05) return "";
+        if (done == 0 || total == 1 || seconds < 0.05) return "";
         var rate = done / seconds;
         return rate >= 1
             ? string.Create(CultureInfo.InvariantCulture, $", {rate:F1} {unit}/s")

@@ -155,6 +155,16 @@ public sealed class PictureCommandTests
         Assert.Contains("folder", await CliRun.Fails(1, folder.Path, "decode", folder.Path, "--vqgan", Model, "--out", folder["d.png"]));
     }
 
+    [Fact]
+    public async Task GridsHigherThanAFileCanBeAreRefusedBeforeTheWork()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder["c.json"], $"{{\"codes\":[{string.Join(",", Enumerable.Repeat("[[0]]", 4 * 10_917))}]}}");
+        Assert.Contains("higher than 65,500", await CliRun.Fails(1, folder["c.json"], "decode", folder["c.json"], "--vqgan", Model, "--out", folder["d.png"]));
+        await CliRun.Fails(1, "--out", ["reconstruct", .. Enumerable.Repeat(Photo, 32), "--size", "2048", "--vqgan", Model, "--out", folder["r.png"]]);
+        Assert.Equal(["c.json"], folder.Names);
+    }
+
     private static Picture Cell(Picture grid, int column, int row, int size) => PictureTransforms.Crop(grid, 2 + column * (size + 2), 2 + row * (size + 2), size, size);
 
     private static async Task<Dictionary<string, (long[] Shape, float[] Values)>> Trace(TemporaryFolder folder, Picture picture)

@@ -8,6 +8,7 @@ namespace ClipGen.Cli.Commands;
 /// <summary><c>decode</c>: code grids -> pictures.</summary>
 internal sealed class DecodeCommand(TextWriter output, TextWriter error) : CliCommand(output, error)
 {
+    private const int PerRow = 4;
     private readonly Argument<string> codes = new("CODES") { Description = "File of codes, as `encode` writes it" };
     private readonly Option<string?> vqgan = PictureArguments.VqGan();
     private readonly Option<string> outFile = new("--out") { Description = "Picture to write (.png, .jpg, .webp); several pictures become a grid, 4 per row", Required = true };
@@ -30,6 +31,7 @@ internal sealed class DecodeCommand(TextWriter output, TextWriter error) : CliCo
         using var device = Common.OpenDevice(parsed);
         using var model = ModelFiles.LoadVqGan(device, checkpoint);
         var grids = CodesFile.Read(source, model.Codes);
+        PictureArguments.RequireGrid(source, (grids.Length + PerRow - 1) / PerRow, grids[0].Length * model.Factor);
 
         List<Picture> pictures = [];
         using (var line = new ProgressLine(Error, Common.Quiet(parsed)))
@@ -43,7 +45,7 @@ internal sealed class DecodeCommand(TextWriter output, TextWriter error) : CliCo
             }
             line.End();
         }
-        PictureFile.Save(PictureGrid.Make(pictures, 4, 2), target);
+        PictureFile.Save(PictureGrid.Make(pictures, PerRow, 2), target);
         Output.WriteLine(Common.IsJson(parsed)
             ? JsonSerializer.Serialize(new { file = target, images = pictures.Count, width = pictures[0].Width, height = pictures[0].Height })
             : $"{pictures.Count} of {pictures[0].Width} x {pictures[0].Height}: {target}");

@@ -13,15 +13,15 @@ namespace ClipGen.Cli.Commands;
 internal sealed class EmbedCommand(TextWriter output, TextWriter error) : CliCommand(output, error)
 {
     private readonly Option<string[]> texts = new("--text") { Description = "A text; any number of them", AllowMultipleArgumentsPerToken = true };
-    private readonly Option<string[]> images = new("--image") { Description = "A picture file; any number of them", AllowMultipleArgumentsPerToken = true };
+    private readonly Option<string[]> images = new("--image") { Description = "A picture file; any number of them. Prepared as OpenAI does: short side resized to the model's size (bicubic), middle cut out, CLIP's mean and deviation", AllowMultipleArgumentsPerToken = true };
     private readonly Option<string?> clip = new("--clip") { Description = "CLIP checkpoint (default: pretrained/clip_vit_b32.pt)" };
-    private readonly Option<string?> vocabulary = new("--vocab") { Description = "CLIP's merges file, bpe_simple_vocab_16e6.txt.gz" };
+    private readonly Option<string?> vocabulary = new("--vocab") { Description = "CLIP's merges file, bpe_simple_vocab_16e6.txt.gz (default: CLIPGEN_VOCAB, or the one beside the CLIP checkpoint or in pretrained)" };
     private readonly Option<int?> heads = new("--heads") { Description = "Attention heads of the text tower (default: its width / 64)" };
-    private readonly Option<string?> outFile = new("--out") { Description = "File for the embeddings (.safetensors): tensors text, image, similarity" };
+    private readonly Option<string?> outFile = new("--out") { Description = "File for the embeddings (.safetensors), all of length 1: tensors text, image, and similarity with one row per text" };
 
     public override Command Create()
     {
-        var command = Command("embed", "Computes CLIP embeddings of length 1 of texts and pictures, and their cosine similarities (one row per text, one column per picture) when both are given. Pictures are prepared as OpenAI does: short side resized to the model's size (bicubic), middle cut out, CLIP's mean and deviation.", Run,
+        var command = Command("embed", "Computes CLIP embeddings of texts and pictures, and how similar they are.", Run,
             "clipgen embed --text \"a red apple\" \"a dog\" --image apple.jpg dog.jpg --clip clip_vit_b32.pt",
             "clipgen embed --image photo.jpg --out photo.safetensors --json");
         foreach (var option in new Option[] { texts, images, clip, vocabulary, heads, outFile }) command.Add(option);

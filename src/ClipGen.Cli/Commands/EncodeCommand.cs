@@ -14,7 +14,7 @@ internal sealed class EncodeCommand(TextWriter output, TextWriter error) : CliCo
 
     public override Command Create()
     {
-        var command = Command("encode", "Writes pictures as grids of a VQ-GAN's codes; `decode` makes pictures of them again.", Run,
+        var command = Command("encode", "Writes pictures as grids of a VQ-GAN's codes.", Run,
             "clipgen encode photo.jpg --vqgan vqgan_coco.pt --out codes.json",
             "clipgen encode *.png --out codes.json");
         command.Add(images);

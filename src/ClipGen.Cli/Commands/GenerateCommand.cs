@@ -24,7 +24,7 @@ internal sealed class GenerateCommand(TextWriter output, TextWriter error) : Cli
     private readonly Option<string?> clip = new("--clip") { Description = "CLIP checkpoint" };
     private readonly Option<string?> vqgan = new("--vqgan") { Description = "VQ-GAN checkpoint" };
     private readonly Option<string?> gpt = new("--gpt") { Description = "GPT checkpoint" };
-    private readonly Option<string?> vocabulary = new("--vocab") { Description = "CLIP's merges file, bpe_simple_vocab_16e6.txt.gz" };
+    private readonly Option<string?> vocabulary = new("--vocab") { Description = "CLIP's merges file, bpe_simple_vocab_16e6.txt.gz (default: CLIPGEN_VOCAB, or the one beside the CLIP checkpoint or in pretrained)" };
     private readonly Option<string?> saveEach = new("--save-each") { Description = "Folder for every kept picture by itself" };
     private readonly Option<string?> progressGif = new("--progress-gif") { Description = "Animation of the best picture growing code row by code row (.gif)" };
 
@@ -81,7 +81,7 @@ internal sealed class GenerateCommand(TextWriter output, TextWriter error) : Cli
             result = pipeline.Generate(prompt, settings, new StageProgress(line), cancellation);
             if (parsed.GetValue(progressGif) is not null)
             {
-                line.Begin("animation", 1, "picture");
+                line.Begin("animation", 1, "pictures");
                 growth = pipeline.Growth(result.Codes[result.Order[0]], cancellation);
                 line.Report(1);
             }
@@ -108,7 +108,7 @@ internal sealed class GenerateCommand(TextWriter output, TextWriter error) : Cli
         if (!tokens.Truncated) return;
         var message = settings.Parity
             ? "the text is too long; as in the reference its end token is lost, so that all such texts mean the same to CLIP"
-            : $"the text is too long, these words are not seen: \"{tokens.DroppedText}\"";
+            : $"the text is too long, these words are not seen: \"{ShownText.Of(tokens.DroppedText)}\"";
         if (parsed.GetValue(strictPrompt)) throw new UsageException($"--text: {message} (--strict-prompt)");
         Warn(parsed, message);
     }
@@ -152,7 +152,7 @@ internal sealed class GenerateCommand(TextWriter output, TextWriter error) : Cli
         {
             var (what, unit) = stage switch
             {
-                GenerationStage.Text => ("text", "text"),
+                GenerationStage.Text => ("text", "texts"),
                 GenerationStage.Codes => ("codes", "codes"),
                 _ => ("pictures", "pictures"),
             };

@@ -11,11 +11,11 @@ namespace ClipGen.Cli.Commands;
 /// <summary><c>inspect</c>: what a checkpoint holds.</summary>
 internal sealed class InspectCommand(TextWriter output, TextWriter error) : CliCommand(output, error)
 {
-    private readonly Argument<string> file = new("FILE") { Description = "A .pt or .safetensors file" };
+    private readonly Argument<string> file = new("FILE") { Description = "A file of PyTorch (zip, the older format, TorchScript) or safetensors, told by its content" };
 
     public override Command Create()
     {
-        var command = Command("inspect", "Lists the tensors and values of a checkpoint: PyTorch's .pt files (zip, the older format, TorchScript) and safetensors. Nothing in the file is executed.", Run,
+        var command = Command("inspect", "Lists what a checkpoint holds; nothing in it is executed.", Run,
             "clipgen inspect vqgan_coco.pt",
             "clipgen inspect --json gpt_coco.pt");
         command.Add(file);
@@ -40,7 +40,7 @@ internal sealed class InspectCommand(TextWriter output, TextWriter error) : CliC
         foreach (var (name, value) in checkpoint.Values) Output.WriteLine($"{ShownText.Of(name)} = {Shown(value)}");
         var elements = checkpoint.Tensors.Aggregate(BigInteger.Zero, (sum, tensor) => sum + tensor.Count);
         var bytes = checkpoint.Tensors.Aggregate(BigInteger.Zero, (sum, tensor) => sum + (BigInteger)tensor.Count * tensor.Type.ByteSize());
-        Output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{checkpoint.Tensors.Count:N0} tensors, {elements:N0} elements, {bytes:N0} bytes; {checkpoint.Values.Count:N0} values"));
+        Output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{checkpoint.Tensors.Count:N0} {(checkpoint.Tensors.Count == 1 ? "tensor" : "tensors")}, {elements:N0} elements, {bytes:N0} bytes; {checkpoint.Values.Count:N0} {(checkpoint.Values.Count == 1 ? "value" : "values")}"));
         Output.WriteLine($"format {Name(checkpoint.Format)}, model: {CheckpointWeights.Recognise(checkpoint)?.Describe() ?? "none that is known here"}");
     }
 

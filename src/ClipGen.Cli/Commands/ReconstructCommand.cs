@@ -16,7 +16,7 @@ internal sealed class ReconstructCommand(TextWriter output, TextWriter error) : 
 
     public override Command Create()
     {
-        var command = Command("reconstruct", "Shows what a VQ-GAN makes of pictures: resizes the short side, cuts out the middle square, encodes and decodes. L1 is the mean absolute difference of values in [-1, 1]; PSNR compares the 8-bit pictures.", Run,
+        var command = Command("reconstruct", "Shows what a VQ-GAN makes of pictures, and how far that is from them.", Run,
             "clipgen reconstruct photo.jpg --vqgan vqgan_coco.pt --out both.png",
             "clipgen reconstruct *.png --out both.png --json");
         command.Add(images);
@@ -34,6 +34,7 @@ internal sealed class ReconstructCommand(TextWriter output, TextWriter error) : 
         using var device = Common.OpenDevice(parsed);
         using var model = ModelFiles.LoadVqGan(device, checkpoint);
         var side = PictureArguments.SizeFor(model, parsed.GetValue(size));
+        PictureArguments.RequireGrid($"--out {target}", files.Length, side);
 
         List<Reconstruction> results = [];
         using (var line = new ProgressLine(Error, Common.Quiet(parsed)))

@@ -8,12 +8,12 @@ namespace ClipGen.Cli.Commands;
 internal sealed class TokenizeCommand(TextWriter output, TextWriter error) : CliCommand(output, error)
 {
     private readonly Argument<string[]> texts = new("TEXT") { Description = "Texts, each in quotes", Arity = ArgumentArity.OneOrMore };
-    private readonly Option<string?> vocabulary = new("--vocab") { Description = "CLIP's merges file, bpe_simple_vocab_16e6.txt.gz" };
+    private readonly Option<string?> vocabulary = new("--vocab") { Description = "CLIP's merges file, bpe_simple_vocab_16e6.txt.gz (default: CLIPGEN_VOCAB, or the one beside the CLIP checkpoint or in pretrained)" };
     private readonly Option<bool> parity = new("--parity") { Description = "An over-long text loses its end token, as in the reference (docs/parity.md)" };
 
     public override Command Create()
     {
-        var command = Command("tokenize", "Shows the tokens that CLIP sees of a text, each with its id; a token that the next one continues ends in a hyphen. With --json: one row of 77 ids per text.", Run,
+        var command = Command("tokenize", "Shows the tokens that CLIP sees of a text, each with its id.", Run,
             "clipgen tokenize \"a red apple\"",
             "clipgen tokenize --json \"a red apple\" \"two green pears\"");
         command.Add(texts);

@@ -14,12 +14,12 @@ internal sealed class TraceCommand(TextWriter output, TextWriter error) : CliCom
     private readonly Argument<string> model = new("MODEL") { Description = "Kind of model: clip, vqgan, gpt" };
     private readonly Option<string> checkpoint = new("--checkpoint") { Description = "The model", Required = true };
     private readonly Option<string> input = new("--input") { Description = "Inputs (.safetensors): clip image [N,3,H,W] or tokens [N,T]; vqgan image [N,3,H,W]; gpt codes [N,L] and embed [N,C]", Required = true };
-    private readonly Option<string> outFile = new("--out") { Description = "File for the activations (.safetensors)", Required = true };
+    private readonly Option<string> outFile = new("--out") { Description = "File for the activations (.safetensors) in PyTorch's layouts, pictures [N,C,H,W] and sequences [N,T,C]; the result is `out`, a VQ-GAN's codes are `indices`", Required = true };
     private readonly Option<int?> heads = new("--heads") { Description = "Attention heads of the GPT, or of CLIP's text tower (default: width / 64)" };
 
     public override Command Create()
     {
-        var command = Command("trace", "Runs a model and writes every intermediate activation under its module path, and the result as `out`, in PyTorch's layouts: pictures [N,C,H,W], sequences [N,T,C]. For a VQ-GAN also its codes as `indices`; its discriminator, where there is one, judges the reconstruction.", Run,
+        var command = Command("trace", "Runs a model and writes every intermediate activation under its module path.", Run,
             "clipgen trace gpt --checkpoint gpt_coco.pt --input in.safetensors --out activations.safetensors");
         model.AcceptOnlyFromAmong("clip", "vqgan", "gpt");
         command.Add(model);
