@@ -96,6 +96,29 @@ public sealed class BadInputTests(SmallModels models)
     }
 
     [Theory]
+    [InlineData("--clip", "texts")]
+    [InlineData("--clip", "pictures")]
+    [InlineData("--vqgan", "decoder")]
+    [InlineData("--gpt", "logits")]
+    public async Task WeightsThatAreNoNumbers(string option, string part)
+    {
+        using TemporaryFolder inputs = new(), outputs = new();
+        File.WriteAllText(inputs["codes.json"], "{\"codes\":[[[0]]]}");
+        var job = Generate(outputs);
+        job[Array.IndexOf(job, option) + 1] = part switch { "texts" => models.ClipOfBadTexts, "pictures" => models.ClipOfBadPictures, "decoder" => models.VqGanOfBadPictures, _ => models.GptOfBadLogits };
+        await CliRun.Fails(Job, "not a number", [.. job, "--quiet", "--save-each", outputs["each"]]);
+        if (part == "logits") await CliRun.Fails(Job, "not a number", [.. job, "--quiet", "--greedy"]);
+        if (part == "texts") await CliRun.Fails(Job, "not a number", "embed", "--text", "one", "--clip", models.ClipOfBadTexts, "--vocab", models.Vocabulary, "--json");
+        if (part == "pictures") await CliRun.Fails(Job, "not a number", "embed", "--image", Photo, "--clip", models.ClipOfBadPictures, "--out", outputs["out.safetensors"]);
+        if (part == "decoder")
+        {
+            await CliRun.Fails(Job, "not a number", "reconstruct", Photo, "--size", "16", "--vqgan", models.VqGanOfBadPictures, "--out", outputs["out.png"]);
+            await CliRun.Fails(Job, "not a number", "decode", inputs["codes.json"], "--vqgan", models.VqGanOfBadPictures, "--out", outputs["out.png"]);
+        }
+        Assert.Empty(outputs.Names);
+    }
+
+    [Theory]
     [InlineData("bad_empty.png")]
     [InlineData("bad_signature.png")]
     [InlineData("bad_truncated.png")]

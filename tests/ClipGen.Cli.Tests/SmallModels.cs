@@ -20,15 +20,21 @@ public sealed class SmallModels : IDisposable
 
     public SmallModels()
     {
-        Write(Clip, null, Shapes("clip", "clip_tiny.pt", "").Select(tensor => tensor.Name switch
+        var clip = Shapes("clip", "clip_tiny.pt", "").Select(tensor => tensor.Name switch
         {
             "positional_embedding" => tensor with { Shape = [77, tensor.Shape[1]] },
             "token_embedding.weight" => tensor with { Shape = [49408, tensor.Shape[1]] },
             _ => tensor,
-        }));
-        Write(VqGan, "loss_recon", Shapes("vqgan", "vqgan_tiny.pt", "model."));
+        }).ToList();
+        Write(Clip, null, clip);
+        Write(ClipOfBadTexts, null, clip, "ln_final.bias");
+        Write(ClipOfBadPictures, null, clip, "visual.ln_post.bias");
+        var vqgan = Shapes("vqgan", "vqgan_tiny.pt", "model.").ToList();
+        Write(VqGan, "loss_recon", vqgan);
+        Write(VqGanOfBadPictures, "loss_recon", vqgan, "decoder.final.2.bias");
         var gpt = Shapes("gpt", "gpt_tiny.pt", "model.").ToList();
         Write(Gpt, "val_loss", gpt);
+        Write(GptOfBadLogits, "val_loss", gpt, "head.bias");
         Write(GptOfOtherCodes, "val_loss", Resized(gpt, 64, 32, "tok_emb.weight", "head.weight", "head.bias"));
         Write(GptOfOtherEmbedding, "val_loss", gpt.Select(tensor => tensor.Name == "cond_proj.weight" ? tensor with { Shape = [64, 32] } : tensor));
         Write(GptOfOddGrid, "val_loss", gpt.Select(tensor => tensor.Name == "pos_emb" ? tensor with { Shape = [1, 15, 64] } : tensor.Name.EndsWith(".mask", StringComparison.Ordinal) ? tensor with { Shape = [15, 15] } : tensor));
@@ -42,6 +48,18 @@ public sealed class SmallModels : IDisposable
     public string VqGan => folder["vqgan_coco.pt"];
 
     public string Gpt => folder["gpt_coco.pt"];
+
+    /// <summary>Weights that are no numbers, in the text tower.</summary>
+    public string ClipOfBadTexts => folder["clip_bad_texts.pt"];
+
+    /// <summary>Weights that are no numbers, in the vision tower.</summary>
+    public string ClipOfBadPictures => folder["clip_bad_pictures.pt"];
+
+    /// <summary>Weights that are no numbers, in the decoder.</summary>
+    public string VqGanOfBadPictures => folder["vqgan_bad_pictures.pt"];
+
+    /// <summary>Weights that are no numbers, in the head.</summary>
+    public string GptOfBadLogits => folder["gpt_bad_logits.pt"];
 
     /// <summary>32 codes instead of the codebook's 64.</summary>
     public string GptOfOtherCodes => folder["gpt_other_codes.pt"];
@@ -70,11 +88,18 @@ public sealed class SmallModels : IDisposable
     private static IEnumerable<TensorShape> Resized(IEnumerable<TensorShape> tensors, long from, long to, params string[] names) =>
         tensors.Select(tensor => names.Contains(tensor.Name) && tensor.Shape[0] == from ? tensor with { Shape = [to, .. tensor.Shape.Skip(1)] } : tensor);
 
-    private static void Write(string path, string? lossName, IEnumerable<TensorShape> tensors)
+    private static void Write(string path, string? lossName, IEnumerable<TensorShape> tensors, string? damaged = null)
     {
-        var sources = tensors.Select(Computed).ToList();
+        var sources = tensors.Select(tensor => tensor.Name == damaged ? NaN(tensor) : Computed(tensor)).ToList();
         if (lossName is null) PyTorchWriter.Write(path, sources);
         else PyTorchWriter.Write(path, PyTorchValue.Dict([("model", PyTorchValue.StateDict(sources)), ("epoch", 3L), (lossName, 0.5)]));
+    }
+
+    private static TensorSource NaN(TensorShape tensor)
+    {
+        var values = new float[tensor.Shape.Aggregate(1L, (product, axis) => product * axis)];
+        Array.Fill(values, float.NaN);
+        return TensorSource.From(tensor.Name, values, [.. tensor.Shape]);
     }
 
     private static TensorSource Computed(TensorShape tensor)

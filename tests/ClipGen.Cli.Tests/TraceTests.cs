@@ -46,6 +46,18 @@ public sealed class TraceTests
         Assert.False(found.ContainsKey("out"));
     }
 
+    [Fact]
+    public async Task ClipInHalfPrecisionAsOpenAiShipsIt()
+    {
+        var golden = GoldenTensors.Load("checkpoints", "torchscript_clip_half.safetensors");
+        using var folder = new TemporaryFolder();
+        SafetensorsWriter.Write(folder["in.safetensors"], [TensorSource.From("image", golden["images"].Floats, golden["images"].Shape), TensorFiles.Longs("tokens", golden["texts"].Longs, golden["texts"].Shape)]);
+        await CliRun.Succeeds("trace", "clip", "--checkpoint", RepositoryPaths.GoldenFile("checkpoints", "torchscript_clip_half.pt"), "--input", folder["in.safetensors"], "--out", folder["out.safetensors"], "--heads", "2");
+        var found = TensorFiles.Read(folder["out.safetensors"]);
+        Compare(golden["image_features"], found["out.image"], "out.image");
+        Compare(golden["text_features"], found["out.text"], "out.text");
+    }
+
     [Theory]
     [InlineData(15, "logits")]
     [InlineData(5, "logits_short_prefix")]

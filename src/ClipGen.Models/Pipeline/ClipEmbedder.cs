@@ -25,7 +25,7 @@ public static class ClipEmbedder
     public static float[] EmbedText(ClipModel clip, TokenizedText text)
     {
         using var scope = new TensorScope();
-        return clip.EncodeText([text.Ids]).L2Normalize().ToFloats();
+        return Finite(clip.EncodeText([text.Ids]).L2Normalize().ToFloats(), "text");
     }
 
     /// <summary>The embedding of a picture of any size, of length 1.</summary>
@@ -34,7 +34,7 @@ public static class ClipEmbedder
         using var scope = new TensorScope();
         var size = clip.Config.ImageSize;
         var input = clip.Device.From(PictureTransforms.ToClip(Prepare(picture, size)), new Shape(1, size, size, 3));
-        return clip.EncodeImage(input).L2Normalize().ToFloats();
+        return Finite(clip.EncodeImage(input).L2Normalize().ToFloats(), "picture");
     }
 
     /// <summary>OpenAI's preprocessing: short side resized (bicubic, antialiased), middle square cut out.</summary>
@@ -50,6 +50,12 @@ public static class ClipEmbedder
         }
         return PictureTransforms.CenterCrop(picture, size);
     }
+
+    /// <summary>The values, if they are numbers: NaN would spoil whatever follows without a word.</summary>
+    /// <exception cref="WeightException">One is not.</exception>
+    internal static float[] Finite(float[] values, string what) => Array.TrueForAll(values, float.IsFinite)
+        ? values
+        : throw new WeightException($"the CLIP model's output for a {what} is not a number; its checkpoint is damaged, get it again (--clip)");
 
     /// <summary>Cosine of the angle between two embeddings.</summary>
     public static float Similarity(ReadOnlySpan<float> a, ReadOnlySpan<float> b)

@@ -1,6 +1,7 @@
 using ClipGen.Kernels;
 using ClipGen.Models.Gpt;
 using ClipGen.Tensors;
+using ClipGen.Tensors.Nn;
 
 namespace ClipGen.Models.Pipeline;
 
@@ -52,6 +53,9 @@ public static class CodeSampler
         using var scope = new TensorScope();
         var rows = condition.Shape[0] == count ? condition : Repeat(condition, count);
         using var decoder = gpt.StartDecoding(rows);
+        // Damaged weights show at the first position already; greedy sampling would choose some code all the same.
+        if (!Array.TrueForAll(decoder.Logits.ToFloats(), float.IsFinite))
+            throw new WeightException("the GPT's output is not a number; its checkpoint is damaged, get it again (--gpt)");
         for (var position = 0; position < length; position++)
         {
             cancellation.ThrowIfCancellationRequested();

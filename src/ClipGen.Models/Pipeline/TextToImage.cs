@@ -29,6 +29,7 @@ public sealed class TextToImage(PipelineModels models, ClipTokenizer tokenizer)
         using var scope = new TensorScope();
         progress.Begin(GenerationStage.Text, 1);
         var condition = models.Clip.EncodeText([tokens.Ids]).L2Normalize();
+        ClipEmbedder.Finite(condition.ToFloats(), "text");
         progress.Report(1);
 
         var gpt = models.Gpt;
@@ -52,8 +53,8 @@ public sealed class TextToImage(PipelineModels models, ClipTokenizer tokenizer)
             cancellation.ThrowIfCancellationRequested();
             using var inner = new TensorScope();
             var painted = DecodeGrid(models.VqGan, codes[n]);
-            scores[n] = Reranker.Score(models.Clip, painted, condition, settings.Parity)[0];
             pictures[n] = PictureTransforms.FromVqGan(painted.ToFloats(), painted.Shape[2], painted.Shape[1]);
+            scores[n] = ClipEmbedder.Finite(Reranker.Score(models.Clip, painted, condition, settings.Parity), "picture")[0];
             progress.Report(n + 1);
         }
         return new GenerationResult(tokens, codes, pictures, scores, [.. Reranker.Order(scores).Take(settings.Keep)]);
