@@ -262,6 +262,8 @@ public sealed class BadInputTests(SmallModels models)
         { "vqgan", "'image'", [TensorSource.From("image", new float[3 * 16 * 16], 3, 16, 16)] },
         { "gpt", "'codes'", [TensorSource.From("embed", new float[64], 1, 64)] },
         { "gpt", "'embed'", [TensorFiles.Longs("codes", [1], 1, 1)] },
+        { "gpt", "along an axis", [TensorFiles.Longs("codes", [], 1L << 40, 0), TensorSource.From("embed", new float[64], 1, 64)] },
+        { "vqgan", "along an axis", [TensorSource.From("image", [], 1L << 40, 3, 0, 16)] },
         { "gpt", "'codes' holds 64", [TensorFiles.Longs("codes", [64], 1, 1), TensorSource.From("embed", new float[64], 1, 64)] },
         { "gpt", "at most 15", [TensorFiles.Longs("codes", new long[16], 1, 16), TensorSource.From("embed", new float[64], 1, 64)] },
         { "gpt", "expected [2, 64]", [TensorFiles.Longs("codes", [1, 2], 2, 1), TensorSource.From("embed", new float[64], 1, 64)] },

@@ -8,6 +8,7 @@ namespace ClipGen.Models.Tracing;
 public sealed class TraceInputs(Checkpoint file)
 {
     private const long LargestInput = 1L << 28;
+    private const long LongestAxis = 1L << 20;
 
     /// <summary>Whether there is a tensor of that name.</summary>
     public bool Has(string name) => file.Find(name) is not null;
@@ -63,6 +64,8 @@ public sealed class TraceInputs(Checkpoint file)
         var tensor = file.Find(name) ?? throw Bad($"has no tensor '{name}', expected {axes}");
         if (tensor.Shape.Count != rank) throw Bad($"tensor '{name}' has shape [{string.Join(", ", tensor.Shape)}], expected {axes}");
         if (tensor.Shape[0] == 0) throw Bad($"tensor '{name}' is empty, expected {axes} with N of 1 or more");
+        // An axis of 0 makes a tensor of any other axes free of charge in the file.
+        if (tensor.Shape.Any(axis => axis > LongestAxis)) throw Bad($"tensor '{name}' has shape [{string.Join(", ", tensor.Shape)}], at most {LongestAxis:N0} along an axis are traced");
         if (tensor.Count > LargestInput) throw Bad($"tensor '{name}' has {tensor.Count:N0} elements, more than the {LargestInput:N0} that are traced");
         return tensor;
     }
