@@ -22,6 +22,10 @@ internal sealed class Conv2dCases : IOpCases
         yield return Case(new() { Batch = 1, Height = 5, Width = 29, InChannels = 100, OutChannels = 37, Kernel = 3, PadBefore = 1, PadAfter = 1 }, Activation.Silu, residual: true);
         yield return Case(new() { Batch = 1, Height = 8, Width = 64, InChannels = 7, OutChannels = 35, Kernel = 3, Stride = 2, PadAfter = 1 });
         yield return Case(new() { Batch = 1, Height = 7, Width = 33, InChannels = 2, OutChannels = 3, Kernel = 4, PadBefore = 1, PadAfter = 1 });
+        // Nearest x2: small, wide with all parts of the epilogue, several blocks of k, and a filter that takes the general way.
+        yield return Case(new() { Batch = 2, Height = 3, Width = 27, InChannels = 6, OutChannels = 21, Kernel = 3, PadBefore = 1, PadAfter = 1, Upsample = 2 }, Activation.Silu, bias: true, residual: true);
+        yield return Case(new() { Batch = 1, Height = 5, Width = 6, InChannels = 140, OutChannels = 40, Kernel = 3, PadBefore = 1, PadAfter = 1, Upsample = 2 });
+        yield return Case(new() { Batch = 1, Height = 4, Width = 5, InChannels = 3, OutChannels = 7, Kernel = 4, PadBefore = 1, PadAfter = 1, Upsample = 2 });
         foreach (var (size, from, to) in new[] { (256, 128, 128), (128, 256, 128), (64, 256, 256), (16, 512, 512), (256, 128, 3) })
             yield return Case(new() { Batch = 1, Height = size, Width = size, InChannels = from, OutChannels = to, Kernel = 3, PadBefore = 1, PadAfter = 1 }, large: true);
     }

@@ -22,7 +22,7 @@ public sealed unsafe partial class CpuBackend : IConv2d
         Arguments.Require(s.Height * s.Upsample + s.PadBefore + s.PadAfter >= s.Kernel && s.Width * s.Upsample + s.PadBefore + s.PadAfter >= s.Kernel, $"a picture of {s.Height}x{s.Width} is smaller than the {s.Kernel}x{s.Kernel} filter");
         Arguments.Require(filter.N == s.OutChannels && filter.K == s.K, $"filter [{filter.N}, {filter.K}], expected [{s.OutChannels}, {s.K}]");
         Arguments.Length(input, (long)s.Batch * s.Height * s.Width * s.InChannels);
-        int outWidth = s.OutWidth, pixels = checked(s.OutHeight * outWidth), n = s.OutChannels, k = s.K;
+        int pixels = checked(s.OutHeight * s.OutWidth), n = s.OutChannels;
         Arguments.Length(output, (long)s.Batch * pixels * n);
         Arguments.OptionalLength(epilogue.Bias, n);
         Arguments.OptionalLength(epilogue.Residual, (long)s.Batch * pixels * n);
@@ -35,14 +35,100 @@ public sealed unsafe partial class CpuBackend : IConv2d
             return;
         }
 
-        // Repeating pixels first costs a pass over the picture, reading them in place afterwards saves nine.
-        var enlarge = s.Upsample == 2;
-        if (enlarge) s = s with { Height = 2 * s.Height, Width = 2 * s.Width, Upsample = 1 };
+        var panels = Pointer(new View<float>(filter.Memory, 0, filter.Memory.ByteLength / 4));
+        if (s is { Upsample: 2, Kernel: 3, Stride: 1, PadBefore: 1, PadAfter: 1 })
+        {
+            ConvolveEnlarged(input, s, panels, epilogue, output);
+            return;
+        }
+        var geometry = new ConvolutionGeometry
+        {
+            Height = s.Height * s.Upsample,
+            Width = s.Width * s.Upsample,
+            Channels = s.InChannels,
+            Kernel = s.Kernel,
+            Stride = s.Stride,
+            PadTop = s.PadBefore,
+            PadLeft = s.PadBefore,
+            OutHeight = s.OutHeight,
+            OutWidth = s.OutWidth,
+            OutFirst = 0,
+            OutStep = 1,
+            OutRow = s.OutWidth,
+            OutPixels = pixels,
+        };
+        if (s.Upsample == 1)
+        {
+            Convolve(input, geometry, s.Batch, panels, n, epilogue, output);
+            return;
+        }
+        using var memory = Allocate(16L * s.Batch * s.Height * s.Width * s.InChannels);
+        var enlarged = new View<float>(memory, 0, 4L * s.Batch * s.Height * s.Width * s.InChannels);
+        UpsampleNearest2x(input, s.Batch, s.Height, s.Width, s.InChannels, enlarged);
+        Convolve(enlarged, geometry, s.Batch, panels, n, epilogue, output);
+    }
+
+    /// <summary>
+    /// Nearest x2 and a 3x3 filter as four 2x2 filters over the small picture: an output pixel sees only 2x2 different pixels, so the
+    /// filter's values that meet the same pixel are added first. 4/9 of the multiply-adds, and the large picture never exists.
+    /// </summary>
+    private void ConvolveEnlarged(View<float> input, in Conv2dShape s, float* panels, in Epilogue epilogue, View<float> output)
+    {
+        const int kernel = 2, taps = 9;
+        int channels = s.InChannels, columnPanels = GemmTile.Groups(s.OutChannels) * (GemmTile.Columns / GemmTile.PanelColumns);
+        var level = Simd;
+        var tapFloats = (long)channels * GemmTile.PanelColumns;
+        using var memory = Allocate(4L * columnPanels * kernel * kernel * tapFloats);
+        var summed = Pointer(new View<float>(memory, 0, columnPanels * kernel * kernel * tapFloats));
+        for (var phase = 0; phase < 4; phase++)
+        {
+            int down = phase / 2, right = phase % 2;
+            Workers.For(columnPanels, panel =>
+            {
+                var to = summed + panel * kernel * kernel * tapFloats;
+                new Span<float>(to, checked((int)(kernel * kernel * tapFloats))).Clear();
+                for (var tap = 0; tap < taps; tap++)
+                {
+                    // Filter row t of output row 2y + down lies over enlarged row 2y + down + t − 1, which is row y − 1 + (down + t + 1) / 2 of the picture.
+                    int i = (down + tap / 3 + 1) / 2 - down, j = (right + tap % 3 + 1) / 2 - right;
+                    Accumulate(level, panels + (panel * taps + tap) * tapFloats, to + (i * kernel + j) * tapFloats, (int)tapFloats);
+                }
+            });
+            Convolve(input, new ConvolutionGeometry
+            {
+                Height = s.Height,
+                Width = s.Width,
+                Channels = channels,
+                Kernel = kernel,
+                Stride = 1,
+                PadTop = 1 - down,
+                PadLeft = 1 - right,
+                OutHeight = s.Height,
+                OutWidth = s.Width,
+                OutFirst = down * 2 * s.Width + right,
+                OutStep = 2,
+                OutRow = 4 * s.Width,
+                OutPixels = 4 * s.Height * s.Width,
+            }, s.Batch, summed, s.OutChannels, epilogue, output);
+        }
+    }
+
+    /// <summary><c>sum += x</c>.</summary>
+    private static void Accumulate(SimdLevel level, float* x, float* sum, int count)
+    {
+        if (level == SimdLevel.Avx512) ElementwiseKernel.Combine<Simd512, System.Runtime.Intrinsics.Vector512<float>, AddPair>(sum, x, count, sum);
+        else if (level == SimdLevel.Avx2) ElementwiseKernel.Combine<Simd256, System.Runtime.Intrinsics.Vector256<float>, AddPair>(sum, x, count, sum);
+        else ElementwiseKernel.Combine<Simd128, System.Runtime.Intrinsics.Vector128<float>, AddPair>(sum, x, count, sum);
+    }
+
+    private void Convolve(View<float> input, in ConvolutionGeometry geometry, int batch, float* panels, int n, in Epilogue epilogue, View<float> output)
+    {
+        var s = geometry;
+        int pixels = s.OutHeight * s.OutWidth, k = s.Kernel * s.Kernel * s.Channels;
         var level = Simd;
         var tileRows = GemmTile.Rows(level);
         float* x = Pointer(input), y = Pointer(output), bias = Pointer(epilogue.Bias), residual = Pointer(epilogue.Residual);
         var activation = epilogue.Activation;
-        var panels = Pointer(new View<float>(filter.Memory, 0, filter.Memory.ByteLength / 4));
         var columnGroups = GemmTile.Groups(n);
 
         // A strip: consecutive output pixels of one picture whose patches fit the cache together.
@@ -50,7 +136,7 @@ public sealed unsafe partial class CpuBackend : IConv2d
         var strips = (pixels + stripTiles * tileRows - 1) / (stripTiles * tileRows);
         var tilesInPicture = (pixels + tileRows - 1) / tileRows;
         var panelFloats = (long)tileRows * k;
-        var pictureFloats = (long)s.Height * s.Width * s.InChannels;
+        var pictureFloats = (long)s.Height * s.Width * s.Channels;
 
         // The filter goes by in slices of columns; border patches are gathered before the first slice.
         var perSlice = (int)Math.Clamp(FilterFloats / (GemmTile.Columns * (long)k), 1, columnGroups);
@@ -67,22 +153,15 @@ public sealed unsafe partial class CpuBackend : IConv2d
             perSlice = (perSlice + 1) / 2;
             slices = (columnGroups + perSlice - 1) / perSlice;
         }
-        using var enlargedMemory = Allocate(enlarge ? 4 * pictureFloats : 0);
         using var sharedMemory = Allocate(shared ? 4 * borders * panelFloats + 64 : 0);
         var sharedPanels = shared ? Pointer(new View<float>(sharedMemory, 0, borders * panelFloats)) : null;
 
         var rowOffsets = new long[s.Kernel];
-        for (var i = 0; i < rowOffsets.Length; i++) rowOffsets[i] = (long)i * s.Width * s.InChannels;
-        for (var n0 = 0; n0 < s.Batch; n0++)
+        for (var i = 0; i < rowOffsets.Length; i++) rowOffsets[i] = (long)i * s.Width * s.Channels;
+        for (var n0 = 0; n0 < batch; n0++)
         {
-            var picture = x + (enlarge ? n0 * pictureFloats / 4 : n0 * pictureFloats);
-            if (enlarge)
-            {
-                var enlarged = Pointer(new View<float>(enlargedMemory, 0, pictureFloats));
-                UpsampleNearest2x(picture, s.Height / 2, s.Width / 2, s.InChannels, enlarged);
-                picture = enlarged;
-            }
-            var firstOutput = (long)n0 * pixels;
+            var picture = x + n0 * pictureFloats;
+            var firstOutput = (long)n0 * s.OutPixels + s.OutFirst;
             if (shared)
             {
                 var partTiles = Math.Max(1, (tilesInPicture + 8 * Workers.Threads - 1) / (8 * Workers.Threads));
@@ -108,7 +187,7 @@ public sealed unsafe partial class CpuBackend : IConv2d
                     var border = borderTiles[strip * stripTiles + t];
                     if (border < 0)
                     {
-                        tiles[t] = PatchTile.InPlace(Conv2dPatches.FirstPixel(picture, s, pixel), count, (long)s.Stride * s.InChannels);
+                        tiles[t] = PatchTile.InPlace(Conv2dPatches.FirstPixel(picture, s, pixel), count, (long)s.Stride * s.Channels);
                         continue;
                     }
                     var panel = patches + (shared ? border : t) * panelFloats;
@@ -116,14 +195,21 @@ public sealed unsafe partial class CpuBackend : IConv2d
                     tiles[t] = PatchTile.Packed(panel, count);
                 }
                 var sums = sumScratch.Floats(TilesPerPass * GemmTile.MaxRows * GemmTile.Columns);
-                var at = firstOutput + firstPixel;
                 for (var group = slice * perSlice; group < Math.Min(columnGroups, (slice + 1) * perSlice); group++)
                 {
                     var column = group * GemmTile.Columns;
                     var columns = Math.Min(GemmTile.Columns, n - column);
-                    GemmTile.MultiplyPatches(level, tiles, rowOffsets, s.Kernel * s.InChannels, panels + (long)column * k, columns, sums);
-                    EpilogueKernel.Store(level, sums, rows, columns, bias == null ? null : bias + column, activation,
-                        residual == null ? null : residual + at * n + column, y + at * n + column, n);
+                    GemmTile.MultiplyPatches(level, tiles, rowOffsets, s.Kernel * s.Channels, panels + (long)column * k, columns, sums);
+                    // Row by row of the output, whose pixels are evenly spaced only inside a row; one stretch where rows follow each other.
+                    for (var done = 0; done < rows;)
+                    {
+                        int pixel = firstPixel + done, inRow = pixel % s.OutWidth;
+                        var count = s.OutStep == 1 ? rows - done : Math.Min(rows - done, s.OutWidth - inRow);
+                        var at = (firstOutput + (long)(pixel / s.OutWidth) * s.OutRow + (long)inRow * s.OutStep) * n + column;
+                        EpilogueKernel.Store(level, sums + done * GemmTile.Columns, count, columns, bias == null ? null : bias + column, activation,
+                            residual == null ? null : residual + at, y + at, (long)s.OutStep * n);
+                        done += count;
+                    }
                 }
             });
         }

@@ -8,22 +8,22 @@ internal static unsafe class Conv2dPatches
     private static readonly float* Zeros = AllocateZeros();
 
     /// <summary>Whether the patches of <paramref name="count"/> outputs from <paramref name="firstPixel"/> on lie wholly inside the picture, in one row of it, and fill a tile.</summary>
-    public static bool IsInside(in Conv2dShape s, int firstPixel, int count, int tileRows)
+    public static bool IsInside(in ConvolutionGeometry s, int firstPixel, int count, int tileRows)
     {
         if (count != tileRows) return false;
         int row = firstPixel / s.OutWidth, column = firstPixel % s.OutWidth;
-        int top = row * s.Stride - s.PadBefore, left = column * s.Stride - s.PadBefore;
+        int top = row * s.Stride - s.PadTop, left = column * s.Stride - s.PadLeft;
         return column + count <= s.OutWidth && top >= 0 && top + s.Kernel <= s.Height && left >= 0 && left + (count - 1) * s.Stride + s.Kernel <= s.Width;
     }
 
     /// <summary>First pixel under the filter at an output that <see cref="IsInside"/>.</summary>
-    public static float* FirstPixel(float* picture, in Conv2dShape s, int pixel) =>
-        picture + ((long)(pixel / s.OutWidth * s.Stride - s.PadBefore) * s.Width + pixel % s.OutWidth * s.Stride - s.PadBefore) * s.InChannels;
+    public static float* FirstPixel(float* picture, in ConvolutionGeometry s, int pixel) =>
+        picture + ((long)(pixel / s.OutWidth * s.Stride - s.PadTop) * s.Width + pixel % s.OutWidth * s.Stride - s.PadLeft) * s.Channels;
 
     /// <summary>Packs the patches of up to <paramref name="tileRows"/> outputs of one picture into a panel [K][tileRows], K in (row, column, channel) order.</summary>
-    public static void Pack(float* picture, in Conv2dShape shape, int firstPixel, int count, int tileRows, float* panel)
+    public static void Pack(float* picture, in ConvolutionGeometry shape, int firstPixel, int count, int tileRows, float* panel)
     {
-        int channels = shape.InChannels, kernel = shape.Kernel, outWidth = shape.OutWidth, height = shape.Height, width = shape.Width;
+        int channels = shape.Channels, kernel = shape.Kernel, outWidth = shape.OutWidth, height = shape.Height, width = shape.Width;
         var rows = stackalloc float*[GemmTile.MaxRows];
         var top = stackalloc int[GemmTile.MaxRows];
         var left = stackalloc int[GemmTile.MaxRows];
@@ -31,8 +31,8 @@ internal static unsafe class Conv2dPatches
         for (var r = 0; r < count; r++)
         {
             var pixel = firstPixel + r;
-            top[r] = pixel / outWidth * shape.Stride - shape.PadBefore;
-            left[r] = pixel % outWidth * shape.Stride - shape.PadBefore;
+            top[r] = pixel / outWidth * shape.Stride - shape.PadTop;
+            left[r] = pixel % outWidth * shape.Stride - shape.PadLeft;
             wide &= left[r] >= 0 && left[r] + kernel <= width;
         }
         for (var i = 0; i < kernel; i++)
@@ -63,4 +63,38 @@ internal static unsafe class Conv2dPatches
     }
 
     private static float* AllocateZeros() => (float*)System.Runtime.InteropServices.NativeMemory.AllocZeroed(ZeroFloats, sizeof(float));
+}
+
+/// <summary>Sizes of one pass of the filter over a picture: a whole convolution, or one of the four that make up an enlarging one.</summary>
+internal readonly record struct ConvolutionGeometry
+{
+    public required int Height { get; init; }
+
+    public required int Width { get; init; }
+
+    public required int Channels { get; init; }
+
+    public required int Kernel { get; init; }
+
+    public required int Stride { get; init; }
+
+    public required int PadTop { get; init; }
+
+    public required int PadLeft { get; init; }
+
+    public required int OutHeight { get; init; }
+
+    public required int OutWidth { get; init; }
+
+    /// <summary>First pixel that is written.</summary>
+    public required int OutFirst { get; init; }
+
+    /// <summary>Distance in pixels between two neighbours of the output.</summary>
+    public required int OutStep { get; init; }
+
+    /// <summary>Distance in pixels between two rows of the output.</summary>
+    public required int OutRow { get; init; }
+
+    /// <summary>Pixels of a whole output picture.</summary>
+    public required int OutPixels { get; init; }
 }
