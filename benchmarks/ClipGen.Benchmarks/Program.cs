@@ -11,4 +11,8 @@ var repeat = new Option<int>("--repeat") { Description = "Runs that count", Defa
 var ops = new Command("ops", "Times the large op cases of tests/ClipGen.OpCases at every instruction set, against the machine's measured peaks") { filter, threads, repeat };
 ops.SetAction(parsed => OpLadder.Run(parsed.GetRequiredValue(filter), parsed.GetValue(threads), parsed.GetValue(repeat), Console.Out));
 
-return new RootCommand("ClipGen's benchmarks; whole models are timed by `clipgen bench`") { files, ops }.Parse(args).Invoke();
+var file = new Argument<string>("file") { Description = "Output of `clipgen bench --json`" };
+var table = new Command("table", "Prints JSON lines of `clipgen bench --json` as a Markdown table") { file };
+table.SetAction(parsed => ResultTable.Print(parsed.GetRequiredValue(file), Console.Out));
+
+return new RootCommand("ClipGen's benchmarks; whole models are timed by `clipgen bench`") { files, ops, table }.Parse(args).Invoke();

@@ -5,7 +5,6 @@ namespace ClipGen.Kernels;
 /// <summary>Memory shared by the backends that compute in the host's own memory: aligned blocks, reused through a pool by exact size class.</summary>
 public abstract unsafe class HostBackend : IDeviceAllocator
 {
-    private const int Alignment = 64;
     private readonly Lock gate = new();
     private readonly Dictionary<long, Stack<nint>> free = [];
     private long live, peak, blocks, pooled;
@@ -44,7 +43,7 @@ public abstract unsafe class HostBackend : IDeviceAllocator
             {
                 try
                 {
-                    pointer = (nint)NativeMemory.AlignedAlloc((nuint)size, Alignment);
+                    pointer = (nint)LargePages.Allocate((nuint)size);
                 }
                 catch (OutOfMemoryException)
                 {

@@ -31,7 +31,7 @@ internal sealed unsafe class ScratchMemory : IDisposable
         {
             if (bytes <= size) return;
             Free();
-            Pointer = (nint)NativeMemory.AlignedAlloc((nuint)bytes, 64);
+            Pointer = (nint)LargePages.Allocate((nuint)bytes);
             size = bytes;
         }
 

@@ -122,11 +122,10 @@ public sealed class WeightLoader
         if (Surveyed(name, shape)) return TensorScope.Detach(Device.Empty(new Shape(0)));
         var tensor = Loaded(TensorScope.Detach(Device.Empty(new Shape(shape))));
         var view = tensor.Floats;
-        ForPieces(tensor, tensor.Count, PieceFloats, (first, count) =>
+        ForPieces(tensor, tensor.Count, PieceFloats, 1, (first, count, piece, _) =>
         {
-            var piece = new float[count];
-            source.ReadFloats(prefix + name, first, piece);
-            Device.Backend.Upload<float>(piece, view.Slice(first, count));
+            source.ReadFloats(prefix + name, first, piece[..count]);
+            Device.Backend.Upload(piece[..count], view.Slice(first, count));
         });
         return tensor;
     }
@@ -137,11 +136,10 @@ public sealed class WeightLoader
         if (Surveyed(name, [n, k])) return Device.Backend.AllocatePacked(0, 0);
         var packed = Loaded(Device.Backend.AllocatePacked(n, k));
         var rows = Math.Max(1, PieceFloats / Math.Max(1, k) / 32 * 32);
-        ForPieces(packed, n, rows, (first, count) =>
+        ForPieces(packed, n, rows, k, (first, count, piece, _) =>
         {
-            var piece = new float[count * k];
-            source.ReadFloats(prefix + name, first * k, piece);
-            Device.Backend.PackRows(piece, (int)first, count, packed);
+            source.ReadFloats(prefix + name, first * k, piece[..(count * k)]);
+            Device.Backend.PackRows(piece[..(count * k)], (int)first, count, packed);
         });
         return packed;
     }
@@ -168,16 +166,14 @@ public sealed class WeightLoader
         var taps = kernel * kernel;
         var k = taps * inChannels;
         var packed = Loaded(Device.Backend.AllocatePacked(outChannels, k));
-        ForPieces(packed, outChannels, Math.Max(1, PieceFloats / k), (first, count) =>
+        ForPieces(packed, outChannels, Math.Max(1, PieceFloats / k), k, (first, count, piece, rows) =>
         {
-            var piece = new float[count * k];
-            var rows = new float[count * k];
-            source.ReadFloats(prefix + name, first * k, piece);
+            source.ReadFloats(prefix + name, first * k, piece[..(count * k)]);
             for (var o = 0; o < count; o++)
                 for (var c = 0; c < inChannels; c++)
                     for (var t = 0; t < taps; t++)
                         rows[o * k + t * inChannels + c] = piece[o * k + c * taps + t];
-            Device.Backend.PackRows(rows, (int)first, count, packed);
+            Device.Backend.PackRows(rows[..(count * k)], (int)first, count, packed);
         });
         return packed;
     }
@@ -191,15 +187,20 @@ public sealed class WeightLoader
         return value[0];
     }
 
+    /// <summary>Reads and places some of a tensor's rows, with two buffers of the piece's size to work in.</summary>
+    private delegate void PieceBody(long first, int count, Span<float> piece, Span<float> second);
+
     // Pieces are independent, so several threads read and pack at once: loading is bound by memory, not by one core.
-    private static void ForPieces(IDisposable destination, long total, int pieceLength, Action<long, int> body)
+    // The buffers are kept from tensor to tensor; a fresh one for each piece would cost a page fault for each of its pages.
+    private static void ForPieces(IDisposable destination, long total, int pieceLength, int rowFloats, PieceBody body)
     {
         try
         {
             Parallel.For(0, (total + pieceLength - 1) / pieceLength, piece =>
             {
                 var first = piece * pieceLength;
-                body(first, (int)Math.Min(pieceLength, total - first));
+                var count = (int)Math.Min(pieceLength, total - first);
+                body(first, count, PieceBuffers.First(count * rowFloats), PieceBuffers.Second(count * rowFloats));
             });
         }
         catch (AggregateException failures)
@@ -207,6 +208,23 @@ public sealed class WeightLoader
             // A half-filled weight is of no use to anyone, and the reader's own message says more than that something failed.
             destination.Dispose();
             ExceptionDispatchInfo.Throw(failures.InnerExceptions[0]);
+        }
+    }
+
+    /// <summary>Two buffers per thread.</summary>
+    private static class PieceBuffers
+    {
+        [ThreadStatic]
+        private static float[]? first, second;
+
+        public static Span<float> First(int length) => Grown(ref first, length);
+
+        public static Span<float> Second(int length) => Grown(ref second, length);
+
+        private static Span<float> Grown(ref float[]? buffer, int length)
+        {
+            if (buffer is null || buffer.Length < length) buffer = GC.AllocateUninitializedArray<float>(length);
+            return buffer;
         }
     }
 

@@ -31,7 +31,7 @@ public sealed unsafe record MachinePeaks(int Threads, double Flops, double ReadB
             _ => Fma128(FmaSteps),
         }));
 
-        var array = (float*)NativeMemory.AlignedAlloc((nuint)ArrayBytes, 64);
+        var array = (float*)LargePages.Allocate((nuint)ArrayBytes);
         try
         {
             var perPart = ArrayBytes / 4 / threads / 64 * 64;
