@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using ClipGen.Files;
 
 namespace ClipGen.Checkpoints;
 
@@ -49,7 +50,7 @@ public static class PyTorchWriter
             // Twenty digits for the names and twenty for the data, so that equal content has an equal id.
             Text(".data/serialization_id", $"{NameHash(names.ToString()):D20}{zip.DataHash:D20}");
             zip.Finish();
-        });
+        }, (reason, cause) => new CheckpointException(path, $"can't be written: {reason}", cause));
     }
 
     private static ulong NameHash(string names)

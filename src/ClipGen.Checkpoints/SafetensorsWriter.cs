@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Buffers.Binary;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using ClipGen.Files;
 
 namespace ClipGen.Checkpoints;
 
@@ -38,7 +39,7 @@ public static class SafetensorsWriter
             stream.Write(prefix);
             stream.Write(header);
             foreach (var tensor in ordered) tensor.ForPieces(stream.Write);
-        });
+        }, (reason, cause) => new CheckpointException(path, $"can't be written: {reason}", cause));
     }
 
     private static byte[] MakeHeader(List<TensorSource> tensors, IReadOnlyDictionary<string, string>? metadata)

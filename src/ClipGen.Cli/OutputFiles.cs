@@ -1,4 +1,5 @@
 using System.Text;
+using ClipGen.Files;
 
 namespace ClipGen.Cli;
 
@@ -39,31 +40,8 @@ internal static class OutputFiles
 
     /// <summary>Writes a text file: it appears whole or not at all.</summary>
     /// <exception cref="JobException">It can't be written.</exception>
-    public static void WriteText(string option, string path, string text)
-    {
-        var temporary = $"{Path.GetFullPath(path)}.{Guid.NewGuid():N}.tmp";
-        try
-        {
-            using (var file = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None))
-            {
-                file.Write(Encoding.UTF8.GetBytes(text));
-                file.Flush(flushToDisk: true);
-            }
-            File.Move(temporary, path, overwrite: true);
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            try
-            {
-                File.Delete(temporary);
-            }
-            catch (Exception second) when (second is IOException or UnauthorizedAccessException)
-            {
-                // The first failure is the one to report.
-            }
-            throw new JobException($"{option} {path}: can't be written ({failure.Message})");
-        }
-    }
+    public static void WriteText(string option, string path, string text) =>
+        AtomicFile.Write(path, stream => stream.Write(Encoding.UTF8.GetBytes(text)), (reason, cause) => new JobException($"{option} {path}: can't be written: {reason}"));
 
     private static void ProbeFolder(string option, string path, string folder)
     {

@@ -10,7 +10,7 @@ public sealed class DataException : Exception
     }
 
     /// <summary>An error with its message and what led to it.</summary>
-    public DataException(string message, Exception inner)
+    public DataException(string message, Exception? inner)
         : base(OneLine(message), inner)
     {
     }

@@ -72,6 +72,14 @@ public sealed class Tensor : IDisposable
         return new Tensor(Device, shape, Type, storage);
     }
 
+    /// <summary>The result of a step on this tensor, which is then freed: for chains in which nobody else needs it, so that a deep network holds two activations and not all.</summary>
+    public Tensor Into(Func<Tensor, Tensor> step)
+    {
+        var next = step(this);
+        if (!ReferenceEquals(next, this)) Dispose();
+        return next;
+    }
+
     /// <summary>Copies the elements to the host.</summary>
     public T[] ToArray<T>() where T : unmanaged
     {

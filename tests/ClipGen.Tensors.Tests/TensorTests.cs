@@ -58,4 +58,17 @@ public sealed class TensorTests : TensorTest
         Assert.Throws<ObjectDisposedException>(() => tensor.ToFloats());
         Assert.Equal(0, Device.Memory.LiveBlocks);
     }
+
+    [Fact]
+    public void IntoFreesTheTensorUnlessTheStepReturnsIt()
+    {
+        var x = Device.From([1f, 2f], new Shape(2));
+        var same = x.Into(t => t);
+        Assert.Same(x, same);
+        Assert.Equal([1f, 2f], same.ToFloats());
+        using var next = x.Into(t => t.Affine(2, 0));
+        Assert.Equal([2f, 4f], next.ToFloats());
+        Assert.Throws<ObjectDisposedException>(() => x.Floats);
+        Assert.Equal(1, Device.Memory.LiveBlocks);
+    }
 }

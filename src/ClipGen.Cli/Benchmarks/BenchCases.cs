@@ -79,7 +79,7 @@ internal static class BenchCases
     {
         var (counting, model) = Counted(device, counted => GptModel.Load(counted, new ComputedWeights("gpt2_medium", ReleasedModels.GptMedium)));
         var condition = Normal(counting, new Shape(1, model.Config.ConditionSize), 1);
-        using (var scope = new TensorScope()) condition = Replace(condition, scope.Keep(condition.L2Normalize()));
+        condition = condition.Into(row => row.L2Normalize());
         var settings = new GenerationSettings { Seed = 1 };
         return Measured(name, counting, () => CodeSampler.Sample(model, condition, 0, batch, settings), model, condition);
     }
@@ -165,12 +165,6 @@ internal static class BenchCases
         timing.Reset();
         run();
         return new BenchCase(name, timing.Times.Sum(op => op.Flops), timing.Times.Sum(op => op.Bytes), run, () => Free(owned)) { Ops = timing };
-    }
-
-    private static Tensor Replace(Tensor old, Tensor next)
-    {
-        old.Dispose();
-        return next;
     }
 
     private static void Free(params IDisposable[] parts)

@@ -1,4 +1,5 @@
 using NetVips;
+using ClipGen.Files;
 
 namespace ClipGen.Data;
 
@@ -73,7 +74,7 @@ public static class PictureFile
         {
             throw new DataException($"{path}: cannot encode the picture: {e.Message}", e);
         }
-        AtomicFile.Write(path, bytes);
+        WriteAtomically(path, bytes);
     }
 
     /// <summary>The texts that a PNG, JPEG or WebP file carries; empty for other files and for files without.</summary>
@@ -130,8 +131,11 @@ public static class PictureFile
         {
             foreach (var image in images) image.Dispose();
         }
-        AtomicFile.Write(path, bytes);
+        WriteAtomically(path, bytes);
     }
+
+    private static void WriteAtomically(string path, byte[] bytes) =>
+        AtomicFile.Write(path, stream => stream.Write(bytes), (reason, cause) => new DataException($"{path}: can't be written: {reason}", cause));
 
     /// <summary>Refuses a header that declares more pixels than are decoded.</summary>
     internal static void CheckPixels(long width, long height, long largest)

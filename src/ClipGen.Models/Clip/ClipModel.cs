@@ -76,7 +76,7 @@ public sealed class ClipModel : Module
         var x = grid.Reshape(grid.Shape[0], grid.Shape[1] * grid.Shape[2], c.VisionWidth);            // [N, P, C]
         x = x.Prepend(classToken.Reshape(1, c.VisionWidth)).Add(imagePositions);                      // [N, 1 + P, C]
         x = Trace.Record("visual.ln_pre", normBefore.Forward(x));
-        foreach (var block in visionBlocks) x = Replace(x, block.Forward(x));
+        foreach (var block in visionBlocks) x = x.Into(block.Forward);
         var first = x.SelectPositions(new int[x.Shape[0]]);                                           // [N, C]
         first = Trace.Record("visual.ln_post", normAfter.Forward(first));
         return scope.Keep(Trace.Record("visual", first.MatMul(imageProjection)));
@@ -99,7 +99,7 @@ public sealed class ClipModel : Module
         }
         using var scope = new TensorScope();
         var x = Trace.Record("token_embedding", Device.From(ids, new Shape(tokens.Count, c.ContextLength)).Embedding(tokenTable)).Add(textPositions);   // [N, T, C]
-        foreach (var block in textBlocks) x = Replace(x, block.Forward(x));
+        foreach (var block in textBlocks) x = x.Into(block.Forward);
         // Norms work row by row: only the rows that are used need one, unless all are to be recorded.
         var chosen = Trace.IsOn
             ? Trace.Record("ln_final", normText.Forward(x)).SelectPositions(places)
@@ -109,12 +109,6 @@ public sealed class ClipModel : Module
 
     // OpenAI's archive carries three integers beside the weights.
     private static bool Ignored(string name) => name is "input_resolution" or "context_length" or "vocab_size";
-
-    private static Tensor Replace(Tensor old, Tensor next)
-    {
-        old.Dispose();
-        return next;
-    }
 
     private ClipBlock[] Blocks(WeightLoader weights, int count, int width, int heads, bool causal)
     {

@@ -58,12 +58,7 @@ public sealed class GptModel : Module
         var x = first;
         if (length > 0) x = Trace.Record("tok_emb", codes.Embedding(codeTable)).Prepend(first);
         x = Trace.Record("drop", x.Add(FirstPositions(length + 1)));
-        foreach (var block in blocks)
-        {
-            var next = block.Forward(x);
-            x.Dispose();
-            x = next;
-        }
+        foreach (var block in blocks) x = x.Into(block.Forward);
         x = Trace.Record("norm", norm.Forward(x));
         return scope.Keep(Trace.Record("head", head.Forward(x)));
     }

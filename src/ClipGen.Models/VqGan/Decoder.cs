@@ -25,17 +25,11 @@ internal sealed class Decoder : Module
     {
         using var scope = new TensorScope();
         var x = Trace.Record($"{Path}.quant_conv_in", quantConv.Forward(latents));
-        x = Next(x, Trace.Record($"{Path}.conv_in", convIn.Forward(x)));
-        x = Next(x, mid.Forward(x));
-        x = Next(x, up.Forward(x));
-        x = Next(x, FinalNorm.Forward(norm, x, Path));
+        x = x.Into(y => Trace.Record($"{Path}.conv_in", convIn.Forward(y)));
+        x = x.Into(mid.Forward);
+        x = x.Into(up.Forward);
+        x = x.Into(y => FinalNorm.Forward(norm, y, Path));
         x = Trace.Record($"{Path}.final.2", convOut.Forward(x));
         return scope.Keep(Trace.Record(Path, x));
-    }
-
-    private static Tensor Next(Tensor old, Tensor next)
-    {
-        old.Dispose();
-        return next;
     }
 }

@@ -30,18 +30,12 @@ internal sealed class Encoder : Module
     {
         using var scope = new TensorScope();
         var x = Trace.Record($"{Path}.conv_in", convIn.Forward(pictures));
-        x = Next(x, down.Forward(x));
-        x = Next(x, mid.Forward(x));
-        x = Next(x, FinalNorm.Forward(norm, x, Path));
-        x = Next(x, Trace.Record($"{Path}.final.2", convOut.Forward(x)));
+        x = x.Into(down.Forward);
+        x = x.Into(mid.Forward);
+        x = x.Into(y => FinalNorm.Forward(norm, y, Path));
+        x = x.Into(y => Trace.Record($"{Path}.final.2", convOut.Forward(y)));
         x = Trace.Record($"{Path}.final.3", quantConv.Forward(x));
         return scope.Keep(Trace.Record(Path, x));
-    }
-
-    private static Tensor Next(Tensor old, Tensor next)
-    {
-        old.Dispose();
-        return next;
     }
 }
 

@@ -1,14 +1,16 @@
-namespace ClipGen.Checkpoints;
+namespace ClipGen.Files;
 
-/// <summary>Replaces a file in one step: readers see the old content or the new one, whatever happens in between.</summary>
+/// <summary>Replaces a file in one step: readers see the old content or the new one, whatever happens in between. Compiled into each library that writes files.</summary>
 internal static class AtomicFile
 {
     /// <summary>Writes a sibling, flushes it to the disk and renames it. The sibling is removed on any failure.</summary>
-    /// <exception cref="CheckpointException">The place can't be written.</exception>
-    public static void Write(string path, Action<FileStream> write)
+    /// <param name="path">The file.</param>
+    /// <param name="write">Writes its content.</param>
+    /// <param name="failure">Makes the library's own exception from the reason (with what to do, without the path) and its cause.</param>
+    public static void Write(string path, Action<FileStream> write, Func<string, Exception?, Exception> failure)
     {
         ArgumentNullException.ThrowIfNull(path);
-        if (Directory.Exists(path)) throw new CheckpointException(path, "can't be written: this is a folder; give a file name");
+        if (Directory.Exists(path)) throw failure("this is a folder; give a file name", null);
         string? temporary = null;
         try
         {
@@ -25,14 +27,13 @@ internal static class AtomicFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException || (e is ArgumentException && temporary is null))
         {
-            var what = e switch
+            throw failure(e switch
             {
                 DirectoryNotFoundException => "its folder does not exist; create it first",
                 ArgumentException => "not a usable path; give the path of a file",
                 UnauthorizedAccessException => "no permission; choose another folder or change its permissions",
                 _ => $"{e.Message.TrimEnd('.')}; check the path and the free space",
-            };
-            throw new CheckpointException(path, $"can't be written: {what}", e);
+            }, e);
         }
         finally
         {
