@@ -122,6 +122,17 @@ public sealed class WorkerPoolTests
     });
 
     [Fact]
+    public void APartMayNotStartAJob() => Watched(() =>
+    {
+        using var pool = new WorkerPool(2);
+        Assert.Throws<InvalidOperationException>(() => pool.For(4, _ => pool.For(4, _ => { })));
+        // The refusal leaves the pool usable.
+        var runs = 0;
+        pool.For(10, _ => Interlocked.Increment(ref runs));
+        Assert.Equal(10, runs);
+    });
+
+    [Fact]
     public void NoThreadsIsRefused() => Assert.Throws<ArgumentOutOfRangeException>(() => new WorkerPool(0));
 
     private static void Fail(int part, int failing)

@@ -38,6 +38,7 @@ public sealed class VerifyingBackend(IBackend inner, double tolerance = 1e-5) : 
     public override void Dispose()
     {
         base.Dispose();
+        foreach (var (_, twin) in references) twin.Dispose();
         reference.Dispose();
     }
 

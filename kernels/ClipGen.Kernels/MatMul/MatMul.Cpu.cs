@@ -6,8 +6,9 @@ public sealed unsafe partial class CpuBackend : IMatMul
     // and use each 32 KiB block of B eight times while it is near.
     private const int TilesPerPass = 8;
 
-    // Part of B, in floats, that several passes over A use while it is near: 256 KiB.
-    private const int PanelFloats = 64 << 10;
+    // Part of B, in floats, that several passes over A use while it is near: 4 MiB of the last-level cache. A slice that fits the second
+    // level would make A, packed, come from memory once for each of many more slices.
+    private const int PanelFloats = 1024 << 10;
 
     // Below this many multiply-adds a fork-join (a few microseconds) costs more than the second core saves.
     private const long ParallelWork = 1 << 17;
@@ -101,7 +102,7 @@ public sealed unsafe partial class CpuBackend : IMatMul
         else
             for (var tile = 0; tile < tiles; tile++) PackTile(x, m, k, tile, tileRows, packed);
 
-        // 2. Parts of (some tiles) x (a slice of B). With many rows a slice is as wide as stays in the second-level cache, and the parts
+        // 2. Parts of (some tiles) x (a slice of B). With many rows a slice is as wide as stays in the last-level cache, and the parts
         // of one slice follow each other, so B comes from memory once; with few rows B is sliced for balance alone.
         var columnGroups = GemmTile.Groups(n);
         var passes = (tiles + TilesPerPass - 1) / TilesPerPass;

@@ -27,6 +27,9 @@ public sealed unsafe class WorkerPool : IDisposable
     private PaddedCounters counters;
     private Exception? failure;
 
+    [ThreadStatic]
+    private static bool insidePart;
+
     /// <summary>Starts <paramref name="threads"/> − 1 workers; the caller of <see cref="Run"/> is the last one.</summary>
     public WorkerPool(int threads)
     {
@@ -44,7 +47,8 @@ public sealed unsafe class WorkerPool : IDisposable
     /// <summary>Threads that share the work, the caller's included.</summary>
     public int Threads { get; }
 
-    /// <summary>Runs parts 0 … count − 1 of <paramref name="body"/> on all threads and returns when all are done. Parts may run in any order, so they must not depend on each other. Not re-entrant from inside a part.</summary>
+    /// <summary>Runs parts 0 … count − 1 of <paramref name="body"/> on all threads and returns when all are done. Parts may run in any order, so they must not depend on each other.</summary>
+    /// <exception cref="InvalidOperationException">Called from inside a part.</exception>
     /// <exception cref="Exception">A part threw: its own exception, the first one if there were several, whatever the number of threads. Parts not yet begun were left out.</exception>
     public void Run<TBody>(int count, ref TBody body) where TBody : struct, IParallelBody
     {
@@ -54,6 +58,8 @@ public sealed unsafe class WorkerPool : IDisposable
             for (var i = 0; i < count; i++) body.Execute(i);
             return;
         }
+        // The lock below would let the same thread in again, and the inner job would overwrite the outer one.
+        if (insidePart) throw new InvalidOperationException("a part of a parallel job may not start another one");
         lock (oneJobAtATime)
         {
             // The body stays on this stack frame until every part is done. Whoever holds a part of this job may read these fields:
@@ -107,6 +113,7 @@ public sealed unsafe class WorkerPool : IDisposable
             if (left == 0) return;
             // The upper half counts jobs, so a ticket read during an earlier job can't be taken in a later one.
             if (Interlocked.CompareExchange(ref counters.Ticket, ticket - 1, ticket) != ticket) continue;
+            insidePart = true;
             try
             {
                 if (Volatile.Read(ref failure) is null) invoke(state, partCount - left);
@@ -115,6 +122,7 @@ public sealed unsafe class WorkerPool : IDisposable
             {
                 Interlocked.CompareExchange(ref failure, exception, null);
             }
+            insidePart = false;
             Interlocked.Increment(ref counters.Done);
         }
     }
