@@ -1,6 +1,6 @@
 namespace ClipGen.Models.Tests;
 
-/// <summary>Comparisons with the reference's outputs; the tolerances are those of <c>tests/golden/README</c>, ten times the reference's own float32 error or more.</summary>
+/// <summary>Comparisons with the reference's outputs; the tolerances are those of <c>tests/golden/README.md</c>, ten times the reference's own float32 error or more.</summary>
 internal static class GoldenAssert
 {
     /// <summary>Forward results: ‖found − expected‖ / ‖expected‖ below 1e-5.</summary>
