@@ -1,5 +1,5 @@
-using NetVips;
 using ClipGen.Files;
+using NetVips;
 
 namespace ClipGen.Data;
 
