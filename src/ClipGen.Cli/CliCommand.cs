@@ -41,6 +41,22 @@ public abstract class CliCommand(TextWriter output, TextWriter error)
         if (!Common.Quiet(parsed)) error.WriteLine($"warning: {message}");
     }
 
+    /// <summary>Does the same with each of several things, one progress line for all; stops between two of them when asked to.</summary>
+    protected List<TResult> ForEachPicture<TSource, TResult>(ParseResult parsed, string what, IReadOnlyCollection<TSource> sources, Func<TSource, TResult> work, CancellationToken cancellation)
+    {
+        List<TResult> results = [];
+        using var line = new ProgressLine(error, Common.Quiet(parsed));
+        line.Begin(what, sources.Count, "pictures");
+        foreach (var source in sources)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            results.Add(work(source));
+            line.Report(results.Count);
+        }
+        line.End();
+        return results;
+    }
+
     private int Guarded(string name, Func<int> job)
     {
         try

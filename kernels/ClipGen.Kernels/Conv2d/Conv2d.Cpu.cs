@@ -91,7 +91,8 @@ public sealed unsafe partial class CpuBackend : IConv2d
                 {
                     // Filter row t of output row 2y + down lies over enlarged row 2y + down + t − 1, which is row y − 1 + (down + t + 1) / 2 of the picture.
                     int i = (down + tap / 3 + 1) / 2 - down, j = (right + tap % 3 + 1) / 2 - right;
-                    Accumulate(level, panels + (panel * taps + tap) * tapFloats, to + (i * kernel + j) * tapFloats, (int)tapFloats);
+                    var sum = to + (i * kernel + j) * tapFloats;
+                    ElementwiseKernel.Combine<AddPair>(level, sum, panels + (panel * taps + tap) * tapFloats, (int)tapFloats, sum);
                 }
             });
             Convolve(input, new ConvolutionGeometry
@@ -111,14 +112,6 @@ public sealed unsafe partial class CpuBackend : IConv2d
                 OutPixels = 4 * s.Height * s.Width,
             }, s.Batch, summed, s.OutChannels, epilogue, output);
         }
-    }
-
-    /// <summary><c>sum += x</c>.</summary>
-    private static void Accumulate(SimdLevel level, float* x, float* sum, int count)
-    {
-        if (level == SimdLevel.Avx512) ElementwiseKernel.Combine<Simd512, System.Runtime.Intrinsics.Vector512<float>, AddPair>(sum, x, count, sum);
-        else if (level == SimdLevel.Avx2) ElementwiseKernel.Combine<Simd256, System.Runtime.Intrinsics.Vector256<float>, AddPair>(sum, x, count, sum);
-        else ElementwiseKernel.Combine<Simd128, System.Runtime.Intrinsics.Vector128<float>, AddPair>(sum, x, count, sum);
     }
 
     private void Convolve(View<float> input, in ConvolutionGeometry geometry, int batch, float* panels, int n, in Epilogue epilogue, View<float> output)

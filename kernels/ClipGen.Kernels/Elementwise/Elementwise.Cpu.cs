@@ -73,9 +73,7 @@ public sealed unsafe partial class CpuBackend : IElementwise
                 // Runs in which b advances without wrapping around.
                 var inside = position % period;
                 var length = (int)Math.Min(end - position, period - inside);
-                if (level == SimdLevel.Avx512) ElementwiseKernel.Combine<Simd512, Vector512<float>, C>(x + position, z + inside, length, y + position);
-                else if (level == SimdLevel.Avx2) ElementwiseKernel.Combine<Simd256, Vector256<float>, C>(x + position, z + inside, length, y + position);
-                else ElementwiseKernel.Combine<Simd128, Vector128<float>, C>(x + position, z + inside, length, y + position);
+                ElementwiseKernel.Combine<C>(level, x + position, z + inside, length, y + position);
                 position += length;
             }
         });

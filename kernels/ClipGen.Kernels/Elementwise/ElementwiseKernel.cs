@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 namespace ClipGen.Kernels;
 
@@ -12,7 +13,15 @@ internal static unsafe class ElementwiseKernel
         if (i < count) S.StorePartial(map.Apply<S, V>(S.LoadPartial(x + i, count - i)), y + i, count - i);
     }
 
-    public static void Combine<S, V, C>(float* a, float* b, int count, float* y) where S : struct, ISimd<V> where V : struct where C : struct, ICombine
+    /// <summary><c>y = C(a, b)</c> with the vectors of a level.</summary>
+    public static void Combine<C>(SimdLevel level, float* a, float* b, int count, float* y) where C : struct, ICombine
+    {
+        if (level == SimdLevel.Avx512) Combine<Simd512, Vector512<float>, C>(a, b, count, y);
+        else if (level == SimdLevel.Avx2) Combine<Simd256, Vector256<float>, C>(a, b, count, y);
+        else Combine<Simd128, Vector128<float>, C>(a, b, count, y);
+    }
+
+    private static void Combine<S, V, C>(float* a, float* b, int count, float* y) where S : struct, ISimd<V> where V : struct where C : struct, ICombine
     {
         var i = 0;
         for (; i + S.Count <= count; i += S.Count) S.Store(C.Apply<S, V>(S.Load(a + i), S.Load(b + i)), y + i);

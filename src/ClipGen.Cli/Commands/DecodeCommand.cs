@@ -33,18 +33,7 @@ internal sealed class DecodeCommand(TextWriter output, TextWriter error) : CliCo
         var grids = CodesFile.Read(source, model.Codes);
         PictureArguments.RequireGrid(source, (grids.Length + PerRow - 1) / PerRow, grids[0].Length * model.Factor);
 
-        List<Picture> pictures = [];
-        using (var line = new ProgressLine(Error, Common.Quiet(parsed)))
-        {
-            line.Begin("decode", grids.Length, "pictures");
-            foreach (var grid in grids)
-            {
-                cancellation.ThrowIfCancellationRequested();
-                pictures.Add(PictureCodec.Decode(model, grid));
-                line.Report(pictures.Count);
-            }
-            line.End();
-        }
+        var pictures = ForEachPicture(parsed, "decode", grids, grid => PictureCodec.Decode(model, grid), cancellation);
         PictureFile.Save(PictureGrid.Make(pictures, PerRow, 2), target);
         Output.WriteLine(Common.IsJson(parsed)
             ? JsonSerializer.Serialize(new { file = target, images = pictures.Count, width = pictures[0].Width, height = pictures[0].Height })

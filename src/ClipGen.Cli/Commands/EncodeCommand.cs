@@ -33,18 +33,7 @@ internal sealed class EncodeCommand(TextWriter output, TextWriter error) : CliCo
         using var model = ModelFiles.LoadVqGan(device, checkpoint);
         var side = PictureArguments.SizeFor(model, parsed.GetValue(size));
 
-        List<int[][]> grids = [];
-        using (var line = new ProgressLine(Error, Common.Quiet(parsed)))
-        {
-            line.Begin("encode", files.Length, "pictures");
-            foreach (var file in files)
-            {
-                cancellation.ThrowIfCancellationRequested();
-                grids.Add(PictureCodec.Encode(model, PictureArguments.Load(file, side)));
-                line.Report(grids.Count);
-            }
-            line.End();
-        }
+        var grids = ForEachPicture(parsed, "encode", files, file => PictureCodec.Encode(model, PictureArguments.Load(file, side)), cancellation);
         CodesFile.Write("--out", target, grids);
         int rows = grids[0].Length, columns = grids[0][0].Length;
         Output.WriteLine(Common.IsJson(parsed)

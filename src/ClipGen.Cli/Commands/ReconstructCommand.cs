@@ -36,18 +36,7 @@ internal sealed class ReconstructCommand(TextWriter output, TextWriter error) : 
         var side = PictureArguments.SizeFor(model, parsed.GetValue(size));
         PictureArguments.RequireGrid($"--out {target}", files.Length, side);
 
-        List<Reconstruction> results = [];
-        using (var line = new ProgressLine(Error, Common.Quiet(parsed)))
-        {
-            line.Begin("reconstruct", files.Length, "pictures");
-            foreach (var file in files)
-            {
-                cancellation.ThrowIfCancellationRequested();
-                results.Add(PictureCodec.Reconstruct(model, PictureArguments.Load(file, side)));
-                line.Report(results.Count);
-            }
-            line.End();
-        }
+        var results = ForEachPicture(parsed, "reconstruct", files, file => PictureCodec.Reconstruct(model, PictureArguments.Load(file, side)), cancellation);
         PictureFile.Save(PictureGrid.Make([.. results.SelectMany(r => new[] { r.Original, r.Result })], 2, 2), target);
         Report(parsed, files, target, results);
         return 0;

@@ -22,14 +22,9 @@ public sealed unsafe record MachinePeaks(int Threads, double Flops, double ReadB
     {
         using var pool = new WorkerPool(threads);
         var width = level switch { SimdLevel.Avx512 => 16, SimdLevel.Avx2 => 8, _ => 4 };
-        var chains = level switch { SimdLevel.Avx512 => Fma512(1), SimdLevel.Avx2 => Fma256(1), _ => Fma128(1) };
+        var chains = Fma(level, 1);
         var sink = new float[threads * 16];
-        var flops = 2.0 * FmaSteps * 12 * width * threads / Best(() => pool.For(threads, part => sink[part * 16] = level switch
-        {
-            SimdLevel.Avx512 => Fma512(FmaSteps),
-            SimdLevel.Avx2 => Fma256(FmaSteps),
-            _ => Fma128(FmaSteps),
-        }));
+        var flops = 2.0 * FmaSteps * 12 * width * threads / Best(() => pool.For(threads, part => sink[part * 16] = Fma(level, FmaSteps)));
 
         var array = (float*)LargePages.Allocate((nuint)ArrayBytes);
         try
@@ -60,71 +55,34 @@ public sealed unsafe record MachinePeaks(int Threads, double Flops, double ReadB
         return best;
     }
 
+    private static float Fma(SimdLevel level, int steps) => level switch
+    {
+        SimdLevel.Avx512 => Fma<Simd512, Vector512<float>>(steps),
+        SimdLevel.Avx2 => Fma<Simd256, Vector256<float>>(steps),
+        _ => Fma<Simd128, Vector128<float>>(steps),
+    };
+
     // Twelve independent chains: a multiply-add takes four or five cycles and two start in each.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static float Fma512(int steps)
+    private static float Fma<S, V>(int steps) where S : struct, ISimd<V> where V : struct
     {
-        Vector512<float> a = Vector512<float>.Zero, b = a, c = a, d = a, e = a, f = a, g = a, h = a, i = a, j = a, k = a, l = a, x = Vector512.Create(0.5f), y = Vector512.Create(1f);
+        V a = S.Zero, b = a, c = a, d = a, e = a, f = a, g = a, h = a, i = a, j = a, k = a, l = a, x = S.Broadcast(0.5f), y = S.Broadcast(1);
         for (var n = 0; n < steps; n++)
         {
-            a = Vector512.MultiplyAddEstimate(a, x, y);
-            b = Vector512.MultiplyAddEstimate(b, x, y);
-            c = Vector512.MultiplyAddEstimate(c, x, y);
-            d = Vector512.MultiplyAddEstimate(d, x, y);
-            e = Vector512.MultiplyAddEstimate(e, x, y);
-            f = Vector512.MultiplyAddEstimate(f, x, y);
-            g = Vector512.MultiplyAddEstimate(g, x, y);
-            h = Vector512.MultiplyAddEstimate(h, x, y);
-            i = Vector512.MultiplyAddEstimate(i, x, y);
-            j = Vector512.MultiplyAddEstimate(j, x, y);
-            k = Vector512.MultiplyAddEstimate(k, x, y);
-            l = Vector512.MultiplyAddEstimate(l, x, y);
+            a = S.MultiplyAdd(a, x, y);
+            b = S.MultiplyAdd(b, x, y);
+            c = S.MultiplyAdd(c, x, y);
+            d = S.MultiplyAdd(d, x, y);
+            e = S.MultiplyAdd(e, x, y);
+            f = S.MultiplyAdd(f, x, y);
+            g = S.MultiplyAdd(g, x, y);
+            h = S.MultiplyAdd(h, x, y);
+            i = S.MultiplyAdd(i, x, y);
+            j = S.MultiplyAdd(j, x, y);
+            k = S.MultiplyAdd(k, x, y);
+            l = S.MultiplyAdd(l, x, y);
         }
-        return Vector512.Sum(a + b + c + d + e + f + g + h + i + j + k + l);
-    }
-
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private static float Fma256(int steps)
-    {
-        Vector256<float> a = Vector256<float>.Zero, b = a, c = a, d = a, e = a, f = a, g = a, h = a, i = a, j = a, k = a, l = a, x = Vector256.Create(0.5f), y = Vector256.Create(1f);
-        for (var n = 0; n < steps; n++)
-        {
-            a = Vector256.MultiplyAddEstimate(a, x, y);
-            b = Vector256.MultiplyAddEstimate(b, x, y);
-            c = Vector256.MultiplyAddEstimate(c, x, y);
-            d = Vector256.MultiplyAddEstimate(d, x, y);
-            e = Vector256.MultiplyAddEstimate(e, x, y);
-            f = Vector256.MultiplyAddEstimate(f, x, y);
-            g = Vector256.MultiplyAddEstimate(g, x, y);
-            h = Vector256.MultiplyAddEstimate(h, x, y);
-            i = Vector256.MultiplyAddEstimate(i, x, y);
-            j = Vector256.MultiplyAddEstimate(j, x, y);
-            k = Vector256.MultiplyAddEstimate(k, x, y);
-            l = Vector256.MultiplyAddEstimate(l, x, y);
-        }
-        return Vector256.Sum(a + b + c + d + e + f + g + h + i + j + k + l);
-    }
-
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private static float Fma128(int steps)
-    {
-        Vector128<float> a = Vector128<float>.Zero, b = a, c = a, d = a, e = a, f = a, g = a, h = a, i = a, j = a, k = a, l = a, x = Vector128.Create(0.5f), y = Vector128.Create(1f);
-        for (var n = 0; n < steps; n++)
-        {
-            a = Vector128.MultiplyAddEstimate(a, x, y);
-            b = Vector128.MultiplyAddEstimate(b, x, y);
-            c = Vector128.MultiplyAddEstimate(c, x, y);
-            d = Vector128.MultiplyAddEstimate(d, x, y);
-            e = Vector128.MultiplyAddEstimate(e, x, y);
-            f = Vector128.MultiplyAddEstimate(f, x, y);
-            g = Vector128.MultiplyAddEstimate(g, x, y);
-            h = Vector128.MultiplyAddEstimate(h, x, y);
-            i = Vector128.MultiplyAddEstimate(i, x, y);
-            j = Vector128.MultiplyAddEstimate(j, x, y);
-            k = Vector128.MultiplyAddEstimate(k, x, y);
-            l = Vector128.MultiplyAddEstimate(l, x, y);
-        }
-        return Vector128.Sum(a + b + c + d + e + f + g + h + i + j + k + l);
+        return S.Sum(S.Add(S.Add(S.Add(a, b), S.Add(c, d)), S.Add(S.Add(S.Add(e, f), S.Add(g, h)), S.Add(S.Add(i, j), S.Add(k, l)))));
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
