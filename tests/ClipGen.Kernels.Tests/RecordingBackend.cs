@@ -218,5 +218,173 @@ internal sealed class RecordingBackend(IBackend inner) : IBackend
         inner.FillUniform(key, firstIndex, output);
     }
 
+    public void MatMulPlain(in MatMulShape shape, View<float> a, View<float> b, in Epilogue epilogue, View<float> output)
+    {
+        Note(5);
+        inner.MatMulPlain(shape, a, b, epilogue, output);
+    }
+
+    public void Conv2dPlain(View<float> input, in Conv2dShape shape, View<float> filter, in Epilogue epilogue, View<float> output)
+    {
+        Note(5);
+        inner.Conv2dPlain(input, shape, filter, epilogue, output);
+    }
+
+    public void Conv2dBackwardInput(View<float> outputGradient, in Conv2dShape shape, View<float> filter, View<float> inputGradient)
+    {
+        Note(4);
+        inner.Conv2dBackwardInput(outputGradient, shape, filter, inputGradient);
+    }
+
+    public void Conv2dBackwardFilter(View<float> input, in Conv2dShape shape, View<float> outputGradient, View<float> filterGradient)
+    {
+        Note(4);
+        inner.Conv2dBackwardFilter(input, shape, outputGradient, filterGradient);
+    }
+
+    public void AttentionTraining(in AttentionShape shape, in DropoutMask dropout, View<float> query, View<float> key, View<float> value, View<float> output)
+    {
+        Note(6);
+        inner.AttentionTraining(shape, dropout, query, key, value, output);
+    }
+
+    public void AttentionBackward(in AttentionShape shape, in DropoutMask dropout, View<float> query, View<float> key, View<float> value, View<float> output, View<float> outputGradient, View<float> queryGradient, View<float> keyGradient, View<float> valueGradient)
+    {
+        Note(10);
+        inner.AttentionBackward(shape, dropout, query, key, value, output, outputGradient, queryGradient, keyGradient, valueGradient);
+    }
+
+    public void LayerNormBackward(View<float> input, View<float> gamma, View<float> outputGradient, int rows, int channels, float eps, View<float> inputGradient, View<float> gammaGradient, View<float> betaGradient)
+    {
+        Note(9);
+        inner.LayerNormBackward(input, gamma, outputGradient, rows, channels, eps, inputGradient, gammaGradient, betaGradient);
+    }
+
+    public void GroupNormBackward(View<float> input, View<float> gamma, View<float> beta, View<float> outputGradient, int batch, int spatial, int channels, int groups, float eps, Activation activation, View<float> inputGradient, View<float> gammaGradient, View<float> betaGradient)
+    {
+        Note(13);
+        inner.GroupNormBackward(input, gamma, beta, outputGradient, batch, spatial, channels, groups, eps, activation, inputGradient, gammaGradient, betaGradient);
+    }
+
+    public void BatchNormTraining(View<float> input, View<float> gamma, View<float> beta, int rows, int channels, float eps, Activation activation, View<float> mean, View<float> variance, View<float> output)
+    {
+        Note(10);
+        inner.BatchNormTraining(input, gamma, beta, rows, channels, eps, activation, mean, variance, output);
+    }
+
+    public void BatchNormBackward(View<float> input, View<float> gamma, View<float> beta, View<float> mean, View<float> variance, View<float> outputGradient, int rows, int channels, float eps, Activation activation, View<float> inputGradient, View<float> gammaGradient, View<float> betaGradient)
+    {
+        Note(13);
+        inner.BatchNormBackward(input, gamma, beta, mean, variance, outputGradient, rows, channels, eps, activation, inputGradient, gammaGradient, betaGradient);
+    }
+
+    public void SoftmaxBackward(View<float> output, View<float> outputGradient, int rows, int columns, View<float> inputGradient)
+    {
+        Note(5);
+        inner.SoftmaxBackward(output, outputGradient, rows, columns, inputGradient);
+    }
+
+    public void CrossEntropy(View<float> logits, View<int> targets, int rows, int classes, View<float> losses, View<float> logSumExp)
+    {
+        Note(6);
+        inner.CrossEntropy(logits, targets, rows, classes, losses, logSumExp);
+    }
+
+    public void CrossEntropyBackward(View<float> logits, View<int> targets, View<float> logSumExp, View<float> lossGradient, int rows, int classes, View<float> logitsGradient)
+    {
+        Note(7);
+        inner.CrossEntropyBackward(logits, targets, logSumExp, lossGradient, rows, classes, logitsGradient);
+    }
+
+    public void L2NormalizeBackward(View<float> input, View<float> outputGradient, int rows, int columns, float eps, View<float> inputGradient)
+    {
+        Note(6);
+        inner.L2NormalizeBackward(input, outputGradient, rows, columns, eps, inputGradient);
+    }
+
+    public void MaxPool2x2Backward(View<float> input, View<float> outputGradient, int batch, int height, int width, int channels, View<float> inputGradient)
+    {
+        Note(7);
+        inner.MaxPool2x2Backward(input, outputGradient, batch, height, width, channels, inputGradient);
+    }
+
+    public void UpsampleNearest2xBackward(View<float> outputGradient, int batch, int height, int width, int channels, View<float> inputGradient)
+    {
+        Note(6);
+        inner.UpsampleNearest2xBackward(outputGradient, batch, height, width, channels, inputGradient);
+    }
+
+    public void ResizeBilinearBackward(View<float> outputGradient, int batch, int height, int width, int channels, int outHeight, int outWidth, bool antialias, View<float> inputGradient)
+    {
+        Note(9);
+        inner.ResizeBilinearBackward(outputGradient, batch, height, width, channels, outHeight, outWidth, antialias, inputGradient);
+    }
+
+    public void SumColumns(View<float> input, int rows, int columns, View<float> output)
+    {
+        Note(4);
+        inner.SumColumns(input, rows, columns, output);
+    }
+
+    public void SumOfSquares(View<float> input, View<float> output)
+    {
+        Note(2);
+        inner.SumOfSquares(input, output);
+    }
+
+    public void ActivateBackward(Activation activation, View<float> input, View<float> outputGradient, View<float> inputGradient)
+    {
+        Note(4);
+        inner.ActivateBackward(activation, input, outputGradient, inputGradient);
+    }
+
+    public void Absolute(View<float> input, View<float> output)
+    {
+        Note(2);
+        inner.Absolute(input, output);
+    }
+
+    public void AbsoluteBackward(View<float> input, View<float> outputGradient, View<float> inputGradient)
+    {
+        Note(3);
+        inner.AbsoluteBackward(input, outputGradient, inputGradient);
+    }
+
+    public void ClampBackward(View<float> input, float low, float high, View<float> outputGradient, View<float> inputGradient)
+    {
+        Note(5);
+        inner.ClampBackward(input, low, high, outputGradient, inputGradient);
+    }
+
+    public void AddScaled(View<float> input, float scale, View<float> target)
+    {
+        Note(3);
+        inner.AddScaled(input, scale, target);
+    }
+
+    public void ScaleRows(View<float> input, View<float> scale, int rows, int columns, View<float> output)
+    {
+        Note(5);
+        inner.ScaleRows(input, scale, rows, columns, output);
+    }
+
+    public void EmbeddingBackward(View<int> indices, View<float> outputGradient, int tableRows, int width, View<float> tableGradient)
+    {
+        Note(5);
+        inner.EmbeddingBackward(indices, outputGradient, tableRows, width, tableGradient);
+    }
+
+    public void Dropout(in DropoutMask mask, View<float> input, View<float> output)
+    {
+        Note(3);
+        inner.Dropout(mask, input, output);
+    }
+
+    public void Adam(in AdamStep step, IReadOnlyList<AdamTensor> tensors)
+    {
+        Note(2);
+        inner.Adam(step, tensors);
+    }
+
     private void Note(int parameters, [CallerMemberName] string method = "") => called.Add((method, parameters));
 }

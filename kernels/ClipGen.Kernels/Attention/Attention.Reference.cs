@@ -6,7 +6,7 @@ public sealed unsafe partial class ReferenceBackend : IAttention
     public void Attention(in AttentionShape shape, View<float> query, View<float> key, View<float> value, View<float> output)
     {
         var s = AttentionStrides.Of(shape);
-        float* q = Pointer(query), k = Pointer(key), v = Pointer(value), o = Pointer(output);
+        Reals q = Real(query), k = Real(key), v = Real(value), o = Real(output);
         var scores = new double[s.KeyLength];
         for (var b = 0; b < s.Batch; b++)
             for (var h = 0; h < s.Heads; h++)
@@ -29,29 +29,29 @@ public sealed unsafe partial class ReferenceBackend : IAttention
         {
             var n = Pointer(lengths)[b];
             if (n < 0 || n >= maxLength) throw new ArgumentOutOfRangeException(nameof(lengths), $"AttentionDecode: sequence {b} has length {n}, the cache holds {maxLength} positions");
-            var row = Pointer(qkv) + (long)b * 3 * width;
+            var row = Real(qkv) + (long)b * 3 * width;
             for (var h = 0; h < heads; h++)
             {
                 var at = ((long)b * heads + h) * maxLength * size;
-                float* k = Pointer(keyCache) + at, v = Pointer(valueCache) + at;
+                Reals k = Real(keyCache) + at, v = Real(valueCache) + at;
                 for (var d = 0; d < size; d++)
                 {
                     k[(long)n * size + d] = row[width + h * size + d];
                     v[(long)n * size + d] = row[2 * width + h * size + d];
                 }
-                Attend(row + h * size, k, v, size, n + 1, size, scores, Pointer(output) + (long)b * width + h * size);
+                Attend(row + h * size, k, v, size, n + 1, size, scores, Real(output) + (long)b * width + h * size);
             }
         }
     }
 
     /// <summary>One query against <paramref name="count"/> keys.</summary>
-    private static void Attend(float* query, float* keys, float* values, int stride, int count, int size, double[] scores, float* output)
+    private static void Attend(Reals query, Reals keys, Reals values, int stride, int count, int size, double[] scores, Reals output)
     {
         var max = double.NegativeInfinity;
         for (var j = 0; j < count; j++)
         {
             var dot = 0.0;
-            for (var d = 0; d < size; d++) dot += (double)query[d] * keys[(long)j * stride + d];
+            for (var d = 0; d < size; d++) dot += query[d] * keys[(long)j * stride + d];
             scores[j] = dot / Math.Sqrt(size);
             max = Math.Max(max, scores[j]);
         }
@@ -61,7 +61,7 @@ public sealed unsafe partial class ReferenceBackend : IAttention
         {
             var sum = 0.0;
             for (var j = 0; j < count; j++) sum += scores[j] * values[(long)j * stride + d];
-            output[d] = (float)(sum / total);
+            output[d] = sum / total;
         }
     }
 }

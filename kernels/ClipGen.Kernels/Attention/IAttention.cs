@@ -18,6 +18,20 @@ public interface IAttention
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">A length is negative or the cache is full.</exception>
     void AttentionDecode(in AttentionDecodeShape shape, View<float> qkv, View<float> keyCache, View<float> valueCache, View<int> lengths, View<float> output);
+
+    /// <summary>
+    /// Attention with dropout on the weights, for training: <c>O = (softmax(Q Kᵀ · scale + mask) ∘ D) V</c> with D = 0 or 1/(1 − p) drawn by <paramref name="dropout"/> for element
+    /// ((b·Heads + h)·QueryLength + t)·KeyLength + j. With probability 0 it equals <see cref="Attention"/>.
+    /// </summary>
+    void AttentionTraining(in AttentionShape shape, in DropoutMask dropout, View<float> query, View<float> key, View<float> value, View<float> output);
+
+    /// <summary>
+    /// Gradients of <see cref="AttentionTraining"/> with respect to query, key and value, in the layouts (and strides) of the operands; the scores are computed again, never stored as a whole.
+    /// <paramref name="output"/> is what the forward call wrote, <paramref name="outputGradient"/> has its layout. Overwrites the three gradients at the places that the operands' layouts
+    /// name and nothing between them; they may be three views into one packed [B·T, 3C] gradient. Independent of batch and threads.
+    /// </summary>
+    void AttentionBackward(in AttentionShape shape, in DropoutMask dropout, View<float> query, View<float> key, View<float> value, View<float> output, View<float> outputGradient,
+        View<float> queryGradient, View<float> keyGradient, View<float> valueGradient);
 }
 
 /// <summary>Sizes of an attention call. Scale is 1/sqrt(HeadSize) everywhere in these models.</summary>

@@ -3,7 +3,8 @@ using System.Runtime.InteropServices;
 namespace ClipGen.Kernels;
 
 /// <summary>Memory shared by the backends that compute in the host's own memory: aligned blocks, reused through a pool by exact size class.</summary>
-public abstract unsafe class HostBackend : IDeviceAllocator
+/// <param name="wide">Reals are stored as doubles (the reference's gradient checks); the memory of ints is then larger than it needs to be.</param>
+public abstract unsafe class HostBackend(bool wide = false) : IDeviceAllocator
 {
     private readonly Lock gate = new();
     private readonly Dictionary<long, Stack<nint>> free = [];
@@ -29,7 +30,7 @@ public abstract unsafe class HostBackend : IDeviceAllocator
     public DeviceMemory Allocate(long byteLength)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(byteLength);
-        var size = SizeClass(byteLength);
+        var size = SizeClass(wide ? checked(2 * byteLength) : byteLength);
         lock (gate)
         {
             ObjectDisposedException.ThrowIf(disposed, this);
@@ -53,15 +54,35 @@ public abstract unsafe class HostBackend : IDeviceAllocator
             live += size;
             blocks++;
             peak = Math.Max(peak, live);
-            return new HostMemory(this, pointer, size, byteLength);
+            return new HostMemory(this, pointer, size, byteLength, wide);
         }
     }
 
     /// <inheritdoc/>
-    public void Upload<T>(ReadOnlySpan<T> source, View<T> destination) where T : unmanaged => source.CopyTo(Span(destination));
+    public void Upload<T>(ReadOnlySpan<T> source, View<T> destination) where T : unmanaged
+    {
+        if (typeof(T) == typeof(float) && IsWide(destination))
+        {
+            var to = (double*)ElementAddress(destination);
+            var from = MemoryMarshal.Cast<T, float>(source);
+            for (var i = 0; i < from.Length; i++) to[i] = from[i];
+            return;
+        }
+        source.CopyTo(Span(destination));
+    }
 
     /// <inheritdoc/>
-    public void Download<T>(View<T> source, Span<T> destination) where T : unmanaged => Span(source).CopyTo(destination);
+    public void Download<T>(View<T> source, Span<T> destination) where T : unmanaged
+    {
+        if (typeof(T) == typeof(float) && IsWide(source))
+        {
+            var from = (double*)ElementAddress(source);
+            var to = MemoryMarshal.Cast<T, float>(destination);
+            for (var i = 0; i < checked((int)source.Length); i++) to[i] = (float)from[i];
+            return;
+        }
+        Span(source).CopyTo(destination);
+    }
 
     /// <inheritdoc/>
     public void ResetPeak()
@@ -97,9 +118,19 @@ public abstract unsafe class HostBackend : IDeviceAllocator
     internal static T* Pointer<T>(View<T> view) where T : unmanaged
     {
         if (view.Memory is null) return null;
+        if (typeof(T) == typeof(float) && IsWide(view)) throw new NotSupportedException("this op computes in float32 only, the memory holds doubles");
+        return (T*)ElementAddress(view);
+    }
+
+    /// <summary>Whether the reals of a view are stored as doubles.</summary>
+    private protected static bool IsWide<T>(View<T> view) where T : unmanaged => view.Memory is HostMemory { Wide: true };
+
+    /// <summary>Address of a view's first element, which is a double where the memory is wide.</summary>
+    private protected static void* ElementAddress<T>(View<T> view) where T : unmanaged
+    {
         if (view.Memory is not HostMemory host)
-            throw new ArgumentException($"expected host memory, found {view.Memory.GetType().Name}: the tensor lives on another device");
-        return (T*)host.Pointer + view.Offset;
+            throw new ArgumentException($"expected host memory, found {view.Memory?.GetType().Name}: the tensor lives on another device");
+        return (byte*)host.Pointer + view.Offset * (typeof(T) == typeof(float) && host.Wide ? sizeof(double) : sizeof(T));
     }
 
     /// <summary>A view as a span; views longer than a span can be are refused.</summary>
@@ -141,11 +172,13 @@ public abstract unsafe class HostBackend : IDeviceAllocator
         pooled = 0;
     }
 
-    private sealed class HostMemory(HostBackend owner, nint pointer, long size, long byteLength) : DeviceMemory
+    private sealed class HostMemory(HostBackend owner, nint pointer, long size, long byteLength, bool wide) : DeviceMemory
     {
         private nint address = pointer;
 
         public override long ByteLength => byteLength;
+
+        public bool Wide => wide;
 
         public nint Pointer => address != 0 ? address : throw new ObjectDisposedException(nameof(DeviceMemory), "this memory was freed; is a tensor used after its scope ended?");
 

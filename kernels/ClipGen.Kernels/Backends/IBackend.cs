@@ -7,9 +7,9 @@ namespace ClipGen.Kernels;
 public interface IBackend : IDeviceAllocator,
     IMatMul, IConv2d, IPooling, IResample,
     ILayerNorm, IGroupNorm, IBatchNorm,
-    IAttention, ISoftmax, IL2Normalize, IReduce,
-    IElementwise, IEmbedding, ILayout,
-    IVectorQuantize, ISampling, IRandom
+    IAttention, ISoftmax, ICrossEntropy, IL2Normalize, IReduce,
+    IElementwise, IDropout, IEmbedding, ILayout,
+    IVectorQuantize, ISampling, IRandom, IAdam
 {
     /// <summary>Name for messages and results: <c>reference</c>, <c>cpu</c>.</summary>
     string Name { get; }

@@ -92,11 +92,7 @@ public abstract class WrappingBackend(IBackend inner) : IBackend
     public void Attention(in AttentionShape shape, View<float> query, View<float> key, View<float> value, View<float> output)
     {
         var s = shape;
-        double pairs = s.Causal
-            ? s.QueryLength * (s.KeyLength - (s.QueryLength - 1) / 2.0)
-            : (double)s.QueryLength * s.KeyLength;
-        var width = (double)s.Batch * s.Heads * s.HeadSize;
-        Around(new OpWork("Attention", 4 * pairs * width, 8 * width * (s.QueryLength + s.KeyLength)), x => x.Attention(s, query, key, value, output), output);
+        Around(AttentionWork("Attention", shape, 4, 8), x => x.Attention(s, query, key, value, output), output);
     }
 
     /// <inheritdoc/>
@@ -192,6 +188,149 @@ public abstract class WrappingBackend(IBackend inner) : IBackend
         Around(Moving("FillUniform", 30 * output.Length, output), x => x.FillUniform(k, firstIndex, output), output);
     }
 
+    /// <inheritdoc/>
+    public void MatMulPlain(in MatMulShape shape, View<float> a, View<float> b, in Epilogue epilogue, View<float> output)
+    {
+        var (s, e) = (shape, epilogue);
+        Around(MatMulWork(shape.M, shape.N, shape.K), x => x.MatMulPlain(s, a, b, e, output), output);
+    }
+
+    /// <inheritdoc/>
+    public void Conv2dPlain(View<float> input, in Conv2dShape shape, View<float> filter, in Epilogue epilogue, View<float> output)
+    {
+        var (s, e) = (shape, epilogue);
+        Around(shape.Work, x => x.Conv2dPlain(input, s, filter, e, output), output);
+    }
+
+    /// <inheritdoc/>
+    public void Conv2dBackwardInput(View<float> outputGradient, in Conv2dShape shape, View<float> filter, View<float> inputGradient)
+    {
+        var s = shape;
+        Around(shape.Work with { Op = "Conv2dBackwardInput" }, x => x.Conv2dBackwardInput(outputGradient, s, filter, inputGradient), inputGradient);
+    }
+
+    /// <inheritdoc/>
+    public void Conv2dBackwardFilter(View<float> input, in Conv2dShape shape, View<float> outputGradient, View<float> filterGradient)
+    {
+        var s = shape;
+        Around(shape.Work with { Op = "Conv2dBackwardFilter" }, x => x.Conv2dBackwardFilter(input, s, outputGradient, filterGradient), filterGradient);
+    }
+
+    /// <inheritdoc/>
+    public void AttentionTraining(in AttentionShape shape, in DropoutMask dropout, View<float> query, View<float> key, View<float> value, View<float> output)
+    {
+        var (s, d) = (shape, dropout);
+        Around(AttentionWork("AttentionTraining", shape, 4, 8), x => x.AttentionTraining(s, d, query, key, value, output), output);
+    }
+
+    /// <inheritdoc/>
+    public void AttentionBackward(in AttentionShape shape, in DropoutMask dropout, View<float> query, View<float> key, View<float> value, View<float> output, View<float> outputGradient, View<float> queryGradient, View<float> keyGradient, View<float> valueGradient)
+    {
+        var (s, d) = (shape, dropout);
+        Around(AttentionWork("AttentionBackward", shape, 10, 20), x => x.AttentionBackward(s, d, query, key, value, output, outputGradient, queryGradient, keyGradient, valueGradient), queryGradient, keyGradient, valueGradient);
+    }
+
+    /// <inheritdoc/>
+    public void LayerNormBackward(View<float> input, View<float> gamma, View<float> outputGradient, int rows, int channels, float eps, View<float> inputGradient, View<float> gammaGradient, View<float> betaGradient) =>
+        Around(Moving("LayerNormBackward", 16 * input.Length, input, outputGradient, inputGradient), x => x.LayerNormBackward(input, gamma, outputGradient, rows, channels, eps, inputGradient, gammaGradient, betaGradient), inputGradient, gammaGradient, betaGradient);
+
+    /// <inheritdoc/>
+    public void GroupNormBackward(View<float> input, View<float> gamma, View<float> beta, View<float> outputGradient, int batch, int spatial, int channels, int groups, float eps, Activation activation, View<float> inputGradient, View<float> gammaGradient, View<float> betaGradient) =>
+        Around(Moving("GroupNormBackward", 24 * input.Length, input, outputGradient, inputGradient), x => x.GroupNormBackward(input, gamma, beta, outputGradient, batch, spatial, channels, groups, eps, activation, inputGradient, gammaGradient, betaGradient), inputGradient, gammaGradient, betaGradient);
+
+    /// <inheritdoc/>
+    public void BatchNormTraining(View<float> input, View<float> gamma, View<float> beta, int rows, int channels, float eps, Activation activation, View<float> mean, View<float> variance, View<float> output) =>
+        Around(Moving("BatchNormTraining", 8 * output.Length, input, output), x => x.BatchNormTraining(input, gamma, beta, rows, channels, eps, activation, mean, variance, output), output, mean, variance);
+
+    /// <inheritdoc/>
+    public void BatchNormBackward(View<float> input, View<float> gamma, View<float> beta, View<float> mean, View<float> variance, View<float> outputGradient, int rows, int channels, float eps, Activation activation, View<float> inputGradient, View<float> gammaGradient, View<float> betaGradient) =>
+        Around(Moving("BatchNormBackward", 16 * input.Length, input, outputGradient, inputGradient), x => x.BatchNormBackward(input, gamma, beta, mean, variance, outputGradient, rows, channels, eps, activation, inputGradient, gammaGradient, betaGradient), inputGradient, gammaGradient, betaGradient);
+
+    /// <inheritdoc/>
+    public void SoftmaxBackward(View<float> output, View<float> outputGradient, int rows, int columns, View<float> inputGradient) =>
+        Around(Moving("SoftmaxBackward", 4 * output.Length, output, outputGradient, inputGradient), x => x.SoftmaxBackward(output, outputGradient, rows, columns, inputGradient), inputGradient);
+
+    /// <inheritdoc/>
+    public void CrossEntropy(View<float> logits, View<int> targets, int rows, int classes, View<float> losses, View<float> logSumExp) =>
+        Around(Moving("CrossEntropy", 10 * logits.Length, logits), x => x.CrossEntropy(logits, targets, rows, classes, losses, logSumExp), losses, logSumExp);
+
+    /// <inheritdoc/>
+    public void CrossEntropyBackward(View<float> logits, View<int> targets, View<float> logSumExp, View<float> lossGradient, int rows, int classes, View<float> logitsGradient) =>
+        Around(Moving("CrossEntropyBackward", 10 * logits.Length, logits, logitsGradient), x => x.CrossEntropyBackward(logits, targets, logSumExp, lossGradient, rows, classes, logitsGradient), logitsGradient);
+
+    /// <inheritdoc/>
+    public void L2NormalizeBackward(View<float> input, View<float> outputGradient, int rows, int columns, float eps, View<float> inputGradient) =>
+        Around(Moving("L2NormalizeBackward", 8 * input.Length, input, outputGradient, inputGradient), x => x.L2NormalizeBackward(input, outputGradient, rows, columns, eps, inputGradient), inputGradient);
+
+    /// <inheritdoc/>
+    public void MaxPool2x2Backward(View<float> input, View<float> outputGradient, int batch, int height, int width, int channels, View<float> inputGradient) =>
+        Around(Moving("MaxPool2x2Backward", 3 * outputGradient.Length, input, outputGradient, inputGradient), x => x.MaxPool2x2Backward(input, outputGradient, batch, height, width, channels, inputGradient), inputGradient);
+
+    /// <inheritdoc/>
+    public void UpsampleNearest2xBackward(View<float> outputGradient, int batch, int height, int width, int channels, View<float> inputGradient) =>
+        Around(Moving("UpsampleNearest2xBackward", outputGradient.Length, outputGradient, inputGradient), x => x.UpsampleNearest2xBackward(outputGradient, batch, height, width, channels, inputGradient), inputGradient);
+
+    /// <inheritdoc/>
+    public void ResizeBilinearBackward(View<float> outputGradient, int batch, int height, int width, int channels, int outHeight, int outWidth, bool antialias, View<float> inputGradient) =>
+        Around(Moving("ResizeBilinearBackward", 8 * outputGradient.Length, outputGradient, inputGradient), x => x.ResizeBilinearBackward(outputGradient, batch, height, width, channels, outHeight, outWidth, antialias, inputGradient), inputGradient);
+
+    /// <inheritdoc/>
+    public void SumColumns(View<float> input, int rows, int columns, View<float> output) =>
+        Around(Moving("SumColumns", input.Length, input, output), x => x.SumColumns(input, rows, columns, output), output);
+
+    /// <inheritdoc/>
+    public void SumOfSquares(View<float> input, View<float> output) =>
+        Around(Moving("SumOfSquares", 2 * input.Length, input), x => x.SumOfSquares(input, output), output);
+
+    /// <inheritdoc/>
+    public void ActivateBackward(Activation activation, View<float> input, View<float> outputGradient, View<float> inputGradient) =>
+        Around(Moving("ActivateBackward", 12 * input.Length, input, outputGradient, inputGradient), x => x.ActivateBackward(activation, input, outputGradient, inputGradient), inputGradient);
+
+    /// <inheritdoc/>
+    public void Absolute(View<float> input, View<float> output) =>
+        Around(Moving("Absolute", input.Length, input, output), x => x.Absolute(input, output), output);
+
+    /// <inheritdoc/>
+    public void AbsoluteBackward(View<float> input, View<float> outputGradient, View<float> inputGradient) =>
+        Around(Moving("AbsoluteBackward", input.Length, input, outputGradient, inputGradient), x => x.AbsoluteBackward(input, outputGradient, inputGradient), inputGradient);
+
+    /// <inheritdoc/>
+    public void ClampBackward(View<float> input, float low, float high, View<float> outputGradient, View<float> inputGradient) =>
+        Around(Moving("ClampBackward", 2 * input.Length, input, outputGradient, inputGradient), x => x.ClampBackward(input, low, high, outputGradient, inputGradient), inputGradient);
+
+    /// <inheritdoc/>
+    public void AddScaled(View<float> input, float scale, View<float> target) =>
+        Around(Moving("AddScaled", 2 * input.Length, input, target, target), x => x.AddScaled(input, scale, target), target);
+
+    /// <inheritdoc/>
+    public void ScaleRows(View<float> input, View<float> scale, int rows, int columns, View<float> output) =>
+        Around(Moving("ScaleRows", input.Length, input, output), x => x.ScaleRows(input, scale, rows, columns, output), output);
+
+    /// <inheritdoc/>
+    public void EmbeddingBackward(View<int> indices, View<float> outputGradient, int tableRows, int width, View<float> tableGradient) =>
+        Around(Moving("EmbeddingBackward", outputGradient.Length, outputGradient, tableGradient), x => x.EmbeddingBackward(indices, outputGradient, tableRows, width, tableGradient), tableGradient);
+
+    /// <inheritdoc/>
+    public void Dropout(in DropoutMask mask, View<float> input, View<float> output)
+    {
+        var m = mask;
+        Around(Moving("Dropout", 12 * input.Length, input, output), x => x.Dropout(m, input, output), output);
+    }
+
+    /// <inheritdoc/>
+    public void Adam(in AdamStep step, IReadOnlyList<AdamTensor> tensors)
+    {
+        var s = step;
+        var elements = 0L;
+        var written = new Written[3 * tensors.Count];
+        for (var i = 0; i < tensors.Count; i++)
+        {
+            elements += tensors[i].Parameter.Length;
+            (written[3 * i], written[3 * i + 1], written[3 * i + 2]) = (tensors[i].Parameter, tensors[i].Mean, tensors[i].Variance);
+        }
+        Around(new OpWork("Adam", 14.0 * elements, 28.0 * elements), x => x.Adam(s, tensors), written);
+    }
+
     /// <summary>Runs one call. <paramref name="call"/> may be made on <see cref="Inner"/> and on others.</summary>
     protected abstract void Around(OpWork work, Action<IBackend> call, params ReadOnlySpan<Written> outputs);
 
@@ -199,6 +338,15 @@ public abstract class WrappingBackend(IBackend inner) : IBackend
     protected virtual PackedMatrix OperandOf(IBackend backend, PackedMatrix packed) => packed;
 
     private static OpWork MatMulWork(int m, int n, int k) => new("MatMul", 2.0 * m * n * k, 4.0 * ((double)m * k + (double)n * k + (double)m * n));
+
+    private static OpWork AttentionWork(string op, in AttentionShape s, double flopsPerPair, double bytesPerPosition)
+    {
+        double pairs = s.Causal
+            ? s.QueryLength * (s.KeyLength - (s.QueryLength - 1) / 2.0)
+            : (double)s.QueryLength * s.KeyLength;
+        var width = (double)s.Batch * s.Heads * s.HeadSize;
+        return new OpWork(op, flopsPerPair * pairs * width, bytesPerPosition * width * (s.QueryLength + s.KeyLength));
+    }
 
     private static OpWork Moving(string op, double flops, params ReadOnlySpan<View<float>> views)
     {

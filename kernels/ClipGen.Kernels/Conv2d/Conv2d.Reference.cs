@@ -5,8 +5,8 @@ public sealed unsafe partial class ReferenceBackend : IConv2d
     /// <inheritdoc/>
     public void Conv2d(View<float> input, in Conv2dShape shape, PackedMatrix filter, in Epilogue epilogue, View<float> output)
     {
-        float* x = Pointer(input), w = Pointer(new View<float>(filter.Memory, 0, (long)filter.N * filter.K)), y = Pointer(output);
-        float* bias = Pointer(epilogue.Bias), residual = Pointer(epilogue.Residual);
+        Reals x = Real(input), w = Real(new View<float>(filter.Memory, 0, (long)filter.N * filter.K)), y = Real(output);
+        Reals bias = Real(epilogue.Bias), residual = Real(epilogue.Residual);
         int channels = shape.InChannels, kernel = shape.Kernel;
         var index = 0L;
         for (var b = 0; b < shape.Batch; b++)
@@ -23,7 +23,7 @@ public sealed unsafe partial class ReferenceBackend : IConv2d
                                 if (h < 0 || v < 0 || h >= shape.Height * shape.Upsample || v >= shape.Width * shape.Upsample) continue;
                                 var pixel = x + (((long)b * shape.Height + h / shape.Upsample) * shape.Width + v / shape.Upsample) * channels;
                                 var tap = w + (((long)o * kernel + i) * kernel + j) * channels;
-                                for (var c = 0; c < channels; c++) sum += (double)pixel[c] * tap[c];
+                                for (var c = 0; c < channels; c++) sum += pixel[c] * tap[c];
                             }
                         y[index] = Finish(sum, index, o, bias, epilogue.Activation, residual);
                     }

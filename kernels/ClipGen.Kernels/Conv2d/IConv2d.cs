@@ -9,6 +9,21 @@ public interface IConv2d
     /// As for <see cref="IMatMul"/>, a picture's result does not depend on the batch or on threads.
     /// </summary>
     void Conv2d(View<float> input, in Conv2dShape shape, PackedMatrix filter, in Epilogue epilogue, View<float> output);
+
+    /// <summary>The same with a filter that is not packed: [OutChannels, Kernel, Kernel, InChannels].</summary>
+    void Conv2dPlain(View<float> input, in Conv2dShape shape, View<float> filter, in Epilogue epilogue, View<float> output);
+
+    /// <summary>
+    /// Gradient with respect to the input: <c>dx[b,h,w,c] = Σ dy[b,oh,ow,o] · w[o,i,j,c]</c> over all outputs and taps that read this pixel; with Upsample 2 also summed over
+    /// the four copies of a pixel. Overwrites <paramref name="inputGradient"/>. Independent of batch and threads.
+    /// </summary>
+    void Conv2dBackwardInput(View<float> outputGradient, in Conv2dShape shape, View<float> filter, View<float> inputGradient);
+
+    /// <summary>
+    /// Gradient with respect to the filter: <c>dw[o,i,j,c] = Σ_{b,oh,ow} dy[b,oh,ow,o] · x[b, oh·s − top + i, ow·s − left + j, c]</c> (of the enlarged picture with Upsample 2).
+    /// Overwrites <paramref name="filterGradient"/>. The order of the sum is fixed: equal bits for any number of threads.
+    /// </summary>
+    void Conv2dBackwardFilter(View<float> input, in Conv2dShape shape, View<float> outputGradient, View<float> filterGradient);
 }
 
 /// <summary>Sizes of a convolution.</summary>

@@ -5,47 +5,51 @@ public sealed unsafe partial class ReferenceBackend : IElementwise
     /// <inheritdoc/>
     public void Activate(Activation activation, View<float> input, View<float> output)
     {
-        float* x = Pointer(input), y = Pointer(output);
-        for (var i = 0L; i < input.Length; i++) y[i] = (float)Activated(activation, x[i]);
+        Reals x = Real(input), y = Real(output);
+        for (var i = 0L; i < input.Length; i++) y[i] = Activated(activation, x[i]);
     }
 
     /// <inheritdoc/>
     public void Add(View<float> a, View<float> b, View<float> output)
     {
-        float* x = Pointer(a), z = Pointer(b), y = Pointer(output);
+        Reals x = Real(a), z = Real(b), y = Real(output);
         for (var i = 0L; i < a.Length; i++) y[i] = x[i] + z[i % b.Length];
     }
 
     /// <inheritdoc/>
     public void Subtract(View<float> a, View<float> b, View<float> output)
     {
-        float* x = Pointer(a), z = Pointer(b), y = Pointer(output);
+        Reals x = Real(a), z = Real(b), y = Real(output);
         for (var i = 0L; i < a.Length; i++) y[i] = x[i] - z[i % b.Length];
     }
 
     /// <inheritdoc/>
     public void Multiply(View<float> a, View<float> b, View<float> output)
     {
-        float* x = Pointer(a), z = Pointer(b), y = Pointer(output);
+        Reals x = Real(a), z = Real(b), y = Real(output);
         for (var i = 0L; i < a.Length; i++) y[i] = x[i] * z[i % b.Length];
     }
 
     /// <inheritdoc/>
     public void Affine(View<float> input, float scale, float shift, View<float> output)
     {
-        float* x = Pointer(input), y = Pointer(output);
-        for (var i = 0L; i < input.Length; i++) y[i] = (float)((double)x[i] * scale + shift);
+        Reals x = Real(input), y = Real(output);
+        for (var i = 0L; i < input.Length; i++) y[i] = x[i] * scale + shift;
     }
 
     /// <inheritdoc/>
     public void Clamp(View<float> input, float low, float high, View<float> output)
     {
-        float* x = Pointer(input), y = Pointer(output);
-        for (var i = 0L; i < input.Length; i++) y[i] = MathF.Min(MathF.Max(x[i], low), high);
+        Reals x = Real(input), y = Real(output);
+        for (var i = 0L; i < input.Length; i++) y[i] = Math.Min(Math.Max(x[i], low), high);
     }
 
     /// <inheritdoc/>
-    public void Fill(float value, View<float> output) => Span(output).Fill(value);
+    public void Fill(float value, View<float> output)
+    {
+        var y = Real(output);
+        for (var i = 0L; i < output.Length; i++) y[i] = value;
+    }
 
     /// <summary>The pointwise functions in double.</summary>
     private static double Activated(Activation activation, double x) => activation switch

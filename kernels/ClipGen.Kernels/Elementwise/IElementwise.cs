@@ -23,4 +23,22 @@ public interface IElementwise
 
     /// <summary>y = value everywhere.</summary>
     void Fill(float value, View<float> output);
+
+    /// <summary>dx = dy · activation'(x); at a kink the derivative PyTorch takes (0 for ReLU at 0, 0.2 for LeakyReLU at 0). dx may be dy.</summary>
+    void ActivateBackward(Activation activation, View<float> input, View<float> outputGradient, View<float> inputGradient);
+
+    /// <summary>y = |x|.</summary>
+    void Absolute(View<float> input, View<float> output);
+
+    /// <summary>dx = dy · sign(x), 0 at 0. dx may be dy.</summary>
+    void AbsoluteBackward(View<float> input, View<float> outputGradient, View<float> inputGradient);
+
+    /// <summary>dx = dy where low &lt;= x &lt;= high, else 0. dx may be dy.</summary>
+    void ClampBackward(View<float> input, float low, float high, View<float> outputGradient, View<float> inputGradient);
+
+    /// <summary>y = y + x · scale: how gradients are accumulated.</summary>
+    void AddScaled(View<float> input, float scale, View<float> target);
+
+    /// <summary>y[r, c] = x[r, c] · scale[r]: every row by its own factor.</summary>
+    void ScaleRows(View<float> input, View<float> scale, int rows, int columns, View<float> output);
 }

@@ -18,6 +18,12 @@ public interface IMatMul
 
     /// <summary>Product with an operand that is not packed: <paramref name="b"/> holds N rows of K.</summary>
     void MatMul(View<float> a, View<float> b, int m, int n, int k, in Epilogue epilogue, View<float> output);
+
+    /// <summary>
+    /// Product with operands in any orientation, none of them packed: what gradients are made of. <c>Y[M,N] = epilogue(op(A) · op(B)ᵀ)</c>, op(A) [M,K] and op(B) [N,K];
+    /// see <see cref="MatMulShape"/>. One output element is one chain over K in the same order whatever M, N and the threads are. The output may be the epilogue's residual, but neither operand.
+    /// </summary>
+    void MatMulPlain(in MatMulShape shape, View<float> a, View<float> b, in Epilogue epilogue, View<float> output);
 }
 
 /// <summary>A [N,K] operand in the layout that the backend which made it prefers.</summary>
@@ -38,3 +44,11 @@ public sealed class PackedMatrix(int n, int k, DeviceMemory memory) : IDisposabl
     /// <inheritdoc/>
     public void Dispose() => Memory.Dispose();
 }
+
+/// <summary>Sizes and orientation of a product.</summary>
+/// <param name="M">Rows of the output.</param>
+/// <param name="N">Columns of the output.</param>
+/// <param name="K">Length of the sums.</param>
+/// <param name="TransposeA">False: a holds M rows of K. True: a holds K rows of M.</param>
+/// <param name="TransposeB">False: b holds N rows of K, as a linear layer's weight. True: b holds K rows of N.</param>
+public readonly record struct MatMulShape(int M, int N, int K, bool TransposeA = false, bool TransposeB = false);

@@ -5,14 +5,15 @@ public sealed unsafe partial class ReferenceBackend : IPooling
     /// <inheritdoc/>
     public void MaxPool2x2(View<float> input, int batch, int height, int width, int channels, View<float> output)
     {
-        float* x = Pointer(input), y = Pointer(output);
+        Reals x = Real(input), y = Real(output);
         for (var b = 0; b < batch; b++)
             for (var h = 0; h < height / 2; h++)
                 for (var w = 0; w < width / 2; w++)
                     for (var c = 0; c < channels; c++)
                     {
                         var corner = x + (((long)b * height + 2 * h) * width + 2 * w) * channels + c;
-                        *y++ = MathF.Max(MathF.Max(corner[0], corner[channels]), MathF.Max(corner[(long)width * channels], corner[((long)width + 1) * channels]));
+                        y[0] = Math.Max(Math.Max(corner[0], corner[channels]), Math.Max(corner[(long)width * channels], corner[((long)width + 1) * channels]));
+                        y += 1;
                     }
     }
 }

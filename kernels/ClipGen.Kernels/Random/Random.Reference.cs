@@ -5,6 +5,7 @@ public sealed unsafe partial class ReferenceBackend : IRandom
     /// <inheritdoc/>
     public void FillUniform(in RandomKey key, long firstIndex, View<float> output)
     {
-        for (var i = 0L; i < output.Length; i++) Pointer(output)[i] = Philox.Uniform(key, firstIndex + i);
+        var y = Real(output);
+        for (var i = 0L; i < output.Length; i++) y[i] = Philox.Uniform(key, firstIndex + i);
     }
 }

@@ -11,4 +11,10 @@ public interface IReduce
 
     /// <summary>Index of the largest entry of each row; the first of equals. A NaN counts as larger than any number, as in PyTorch.</summary>
     void ArgMaxRows(View<float> input, int rows, int columns, View<int> output);
+
+    /// <summary><c>y[c] = Σ_rows x[r, c]</c>, in fixed blocks of rows: equal bits for any number of threads.</summary>
+    void SumColumns(View<float> input, int rows, int columns, View<float> output);
+
+    /// <summary><c>y[0] = Σ x²</c> of everything, in fixed blocks with double sums: the square of a gradient's length.</summary>
+    void SumOfSquares(View<float> input, View<float> output);
 }

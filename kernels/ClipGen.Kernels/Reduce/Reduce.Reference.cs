@@ -5,32 +5,32 @@ public sealed unsafe partial class ReferenceBackend : IReduce
     /// <inheritdoc/>
     public void MeanRows(View<float> input, int rows, int columns, View<float> output)
     {
-        float* x = Pointer(input), y = Pointer(output);
-        for (var r = 0; r < rows; r++) y[r] = (float)(Total(x + (long)r * columns, columns) / columns);
+        Reals x = Real(input), y = Real(output);
+        for (var r = 0; r < rows; r++) y[r] = Total(x + (long)r * columns, columns) / columns;
     }
 
     /// <inheritdoc/>
     public void SumRows(View<float> input, int rows, int columns, View<float> output)
     {
-        float* x = Pointer(input), y = Pointer(output);
-        for (var r = 0; r < rows; r++) y[r] = (float)Total(x + (long)r * columns, columns);
+        Reals x = Real(input), y = Real(output);
+        for (var r = 0; r < rows; r++) y[r] = Total(x + (long)r * columns, columns);
     }
 
     /// <inheritdoc/>
     public void ArgMaxRows(View<float> input, int rows, int columns, View<int> output)
     {
-        var x = Pointer(input);
+        var x = Real(input);
         var y = Pointer(output);
         for (var r = 0; r < rows; r++, x += columns)
         {
             var best = 0;
-            for (var c = 1; c < columns && !float.IsNaN(x[best]); c++)
-                if (x[c] > x[best] || float.IsNaN(x[c])) best = c;
+            for (var c = 1; c < columns && !double.IsNaN(x[best]); c++)
+                if (x[c] > x[best] || double.IsNaN(x[c])) best = c;
             y[r] = best;
         }
     }
 
-    private static double Total(float* x, int count)
+    private static double Total(Reals x, int count)
     {
         var sum = 0.0;
         for (var i = 0; i < count; i++) sum += x[i];

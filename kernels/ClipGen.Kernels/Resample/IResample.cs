@@ -12,4 +12,10 @@ public interface IResample
     /// With <paramref name="antialias"/> the triangle filter's support grows with the scale when shrinking, as Pillow does.
     /// </summary>
     void ResizeBilinear(View<float> input, int batch, int height, int width, int channels, int outHeight, int outWidth, bool antialias, View<float> output);
+
+    /// <summary>Gradient of <see cref="UpsampleNearest2x"/>: the sum of the four copies. Sizes are the forward call's; overwrites.</summary>
+    void UpsampleNearest2xBackward(View<float> outputGradient, int batch, int height, int width, int channels, View<float> inputGradient);
+
+    /// <summary>Gradient of <see cref="ResizeBilinear"/>, its transposed map. Sizes are the forward call's; overwrites. Equal bits for any number of threads.</summary>
+    void ResizeBilinearBackward(View<float> outputGradient, int batch, int height, int width, int channels, int outHeight, int outWidth, bool antialias, View<float> inputGradient);
 }

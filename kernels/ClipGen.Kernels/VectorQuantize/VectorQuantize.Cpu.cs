@@ -74,12 +74,23 @@ public sealed unsafe partial class CpuBackend : IVectorQuantize
                 for (var j = 0; j < codes; j++)
                 {
                     if (!(score[j] <= best + margin)) continue;
-                    var distance = ReferenceBackend.Distance(row, e + (long)j * width, width);
+                    var distance = Distance(row, e + (long)j * width, width);
                     if (distance >= bestDistance) continue;
                     bestDistance = distance;
                     y[first + r] = j;
                 }
             }
         });
+    }
+
+    private static double Distance(float* a, float* b, int width)
+    {
+        var sum = 0.0;
+        for (var i = 0; i < width; i++)
+        {
+            var d = (double)a[i] - b[i];
+            sum += d * d;
+        }
+        return sum;
     }
 }

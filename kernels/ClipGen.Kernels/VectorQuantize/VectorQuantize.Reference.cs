@@ -5,7 +5,7 @@ public sealed unsafe partial class ReferenceBackend : IVectorQuantize
     /// <inheritdoc/>
     public void NearestCode(View<float> input, View<float> codebook, int rows, int codes, int width, View<int> output)
     {
-        float* x = Pointer(input), e = Pointer(codebook);
+        Reals x = Real(input), e = Real(codebook);
         for (var r = 0; r < rows; r++)
         {
             var best = double.PositiveInfinity;
@@ -20,12 +20,12 @@ public sealed unsafe partial class ReferenceBackend : IVectorQuantize
     }
 
     /// <summary>Squared Euclidean distance in double.</summary>
-    internal static double Distance(float* a, float* b, int width)
+    private static double Distance(Reals a, Reals b, int width)
     {
         var sum = 0.0;
         for (var i = 0; i < width; i++)
         {
-            var d = (double)a[i] - b[i];
+            var d = a[i] - b[i];
             sum += d * d;
         }
         return sum;

@@ -1,0 +1,20 @@
+namespace ClipGen.Kernels;
+
+/// <summary>Dropout (Srivastava et al. 2014), inverted: what stays is enlarged, so that nothing needs to be done at inference.</summary>
+public interface IDropout
+{
+    /// <summary><c>y[i] = x[i] / (1 − p)</c> where the mask keeps element i, else 0. Its own gradient: the same call on dy. The output may be the input.</summary>
+    void Dropout(in DropoutMask mask, View<float> input, View<float> output);
+}
+
+/// <summary>Which elements a dropout keeps: element i stays when the uniform number of (key, i) is at least the probability. A function of its values alone, so the gradient draws the same mask again.</summary>
+/// <param name="Probability">Share that is dropped, in [0, 1); 0 keeps all.</param>
+/// <param name="Key">Names the random numbers; every use in a step has its own.</param>
+public readonly record struct DropoutMask(float Probability, RandomKey Key)
+{
+    /// <summary>Factor of what stays.</summary>
+    public float Scale => 1 / (1 - Probability);
+
+    /// <summary>Keeps everything.</summary>
+    public static DropoutMask None => default;
+}
