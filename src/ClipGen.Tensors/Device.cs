@@ -17,6 +17,9 @@ public sealed class Device(IBackend backend) : IDisposable
     /// <summary>The SIMD backend on <paramref name="threads"/> threads (0: one per processor).</summary>
     public static Device Cpu(int threads = 0) => new(new CpuBackend(threads));
 
+    /// <summary>The plain double-precision backend, with every real number stored as a double: for gradient checks.</summary>
+    public static Device ReferenceInDoubles() => new(new ReferenceBackend(doubles: true));
+
     /// <summary>A tensor with undefined contents.</summary>
     public Tensor Empty(Shape shape, DType type = DType.Float32) => new(this, shape, type);
 

@@ -37,6 +37,69 @@ public sealed class Tensor : IDisposable
     /// <summary>Number of elements.</summary>
     public long Count => Shape.Count;
 
+    /// <summary>
+    /// Whether its gradient is to be found: a parameter, or an input that is looked into. Set it on tensors that no op made.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">A recorded op made it.</exception>
+    public bool RequiresGrad
+    {
+        get => Node is not null;
+        set
+        {
+            if (Node is { Leaf: null }) throw new InvalidOperationException("RequiresGrad belongs to tensors that no op made; the results of ops have it by their inputs");
+            Node = value ? Node ?? Tensors.Node.OfLeaf(this) : null;
+        }
+    }
+
+    /// <summary>The gradient that <see cref="Tape.Backward"/> added up, or null when there is none (yet).</summary>
+    public Tensor? Gradient { get; private set; }
+
+    /// <summary>Frees the gradient.</summary>
+    public void ClearGradient()
+    {
+        Gradient?.Dispose();
+        Gradient = null;
+    }
+
+    /// <summary>What made it, where gradients are recorded.</summary>
+    internal Node? Node { get; set; }
+
+    /// <summary>The node that its gradient goes to, or null when it needs none.</summary>
+    internal Node? GradientNode => Node;
+
+    /// <summary>True when no other tensor shares the memory.</summary>
+    internal bool IsExclusive => storage.IsExclusive;
+
+    /// <summary>Another tensor over the same memory, which belongs to no scope and no recording.</summary>
+    internal Tensor Share()
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        storage.AddReference();
+        return TensorScope.Detach(new Tensor(Device, Shape, Type, storage));
+    }
+
+    /// <summary>Takes the gradient out; it belongs to the caller.</summary>
+    internal Tensor? TakeGradient()
+    {
+        var taken = Gradient;
+        Gradient = null;
+        return taken;
+    }
+
+    /// <summary>Adds to the gradient; the memory of <paramref name="part"/> is this tensor's from now on.</summary>
+    internal void AddGradient(Tensor part)
+    {
+        if (Gradient is null)
+        {
+            // A gradient that shares its memory with another would be changed with it.
+            Gradient = part.IsExclusive ? part : TensorScope.Detach(part.Affine(1, 0));
+            if (!ReferenceEquals(Gradient, part)) part.Dispose();
+            return;
+        }
+        Device.Backend.AddScaled(part.Floats, 1, Gradient.Floats);
+        part.Dispose();
+    }
+
     /// <summary>The scope that frees it, or null when the holder does.</summary>
     internal TensorScope? Owner { get; set; }
 
@@ -69,7 +132,9 @@ public sealed class Tensor : IDisposable
         if (shape.Count != Count)
             throw new ArgumentException($"cannot reshape {Shape} ({Count} elements) to {shape} ({shape.Count})");
         storage.AddReference();
-        return new Tensor(Device, shape, Type, storage);
+        var reshaped = new Tensor(Device, shape, Type, storage);
+        if (Tape.Wants(this)) Tape.Record("Reshape", reshaped, [this], [], static (upstream, _, gradients) => gradients.Pass(0, upstream));
+        return reshaped;
     }
 
     /// <summary>The result of a step on this tensor, which is then freed: for chains in which nobody else needs it, so that a deep network holds two activations and not all.</summary>
@@ -97,6 +162,7 @@ public sealed class Tensor : IDisposable
         if (disposed) return;
         disposed = true;
         Owner?.Forget(this);
+        ClearGradient();
         storage.Release();
     }
 
@@ -109,6 +175,8 @@ public sealed class Tensor : IDisposable
         private int references = 1;
 
         public DeviceMemory Memory => memory;
+
+        public bool IsExclusive => Volatile.Read(ref references) == 1;
 
         public void AddReference() => Interlocked.Increment(ref references);
 

@@ -65,5 +65,13 @@ public sealed class TensorScope : IDisposable
         current.tensors.Add(tensor);
     }
 
+    /// <summary>Puts a tensor that belongs to no scope into the current one.</summary>
+    internal static Tensor Adopted(Tensor tensor)
+    {
+        Detach(tensor);
+        Adopt(tensor);
+        return tensor;
+    }
+
     internal void Forget(Tensor tensor) => tensors.Remove(tensor);
 }

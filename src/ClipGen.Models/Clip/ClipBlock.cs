@@ -16,12 +16,12 @@ internal sealed class ClipBlock : Module
     {
         this.heads = heads;
         this.causal = causal;
-        norm1 = Own(new LayerNorm(weights.In("ln_1"), width));
         attentionIn = Own(new Linear(weights.In("attn"), width, 3 * width, weightName: "in_proj_weight", biasName: "in_proj_bias"));
         attentionOut = Own(new Linear(weights.In("attn").In("out_proj"), width, width));
-        norm2 = Own(new LayerNorm(weights.In("ln_2"), width));
+        norm1 = Own(new LayerNorm(weights.In("ln_1"), width));
         expand = Own(new Linear(weights.In("mlp").In("c_fc"), width, 4 * width));
         contract = Own(new Linear(weights.In("mlp").In("c_proj"), 4 * width, width));
+        norm2 = Own(new LayerNorm(weights.In("ln_2"), width));
     }
 
     /// <summary>x [N, T, C] -> [N, T, C].</summary>

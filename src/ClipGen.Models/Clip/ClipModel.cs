@@ -16,30 +16,31 @@ namespace ClipGen.Models.Clip;
 public sealed class ClipModel : Module
 {
     private readonly Conv2d patches;
-    private readonly Tensor classToken, imagePositions, tokenTable, textPositions;
+    private readonly Tensor classToken, imagePositions, tokenTable, textPositions, logitScale;
     private readonly LayerNorm normBefore, normAfter, normText;
     private readonly ClipBlock[] visionBlocks, textBlocks;
-    private readonly PackedMatrix imageProjection, textProjection;
+    private readonly Weight imageProjection, textProjection;
 
     private ClipModel(WeightLoader weights, int? textHeads) : base("")
     {
         Device = weights.Device;
         var c = Config = ClipConfig.Infer(weights, textHeads);
+        // In the order of the checkpoint, which is that of the optimiser's state.
+        textPositions = Own(weights.Tensor("positional_embedding", c.ContextLength, c.TextWidth));
+        textProjection = Own(weights.TransposedMatrix("text_projection", c.TextWidth, c.EmbeddingSize));
+        logitScale = Own(weights.Tensor("logit_scale"));
         var visual = weights.In("visual");
-        patches = Own(new Conv2d(visual.In("conv1"), c.PatchSize, stride: c.PatchSize, hasBias: false));
         classToken = Own(visual.Tensor("class_embedding", c.VisionWidth));
         imagePositions = Own(visual.Tensor("positional_embedding", c.Patches + 1, c.VisionWidth));
+        imageProjection = Own(visual.TransposedMatrix("proj", c.VisionWidth, c.EmbeddingSize));
+        patches = Own(new Conv2d(visual.In("conv1"), c.PatchSize, stride: c.PatchSize, hasBias: false));
         normBefore = Own(new LayerNorm(visual.In("ln_pre"), c.VisionWidth));
         visionBlocks = Blocks(visual, c.VisionLayers, c.VisionWidth, c.VisionHeads, causal: false);
         normAfter = Own(new LayerNorm(visual.In("ln_post"), c.VisionWidth));
-        imageProjection = Own(visual.TransposedMatrix("proj", c.VisionWidth, c.EmbeddingSize));
-
-        tokenTable = Own(weights.Tensor("token_embedding.weight", c.VocabularySize, c.TextWidth));
-        textPositions = Own(weights.Tensor("positional_embedding", c.ContextLength, c.TextWidth));
         textBlocks = Blocks(weights, c.TextLayers, c.TextWidth, c.TextHeads, causal: true);
+        tokenTable = Own(weights.Tensor("token_embedding.weight", c.VocabularySize, c.TextWidth));
         normText = Own(new LayerNorm(weights.In("ln_final"), c.TextWidth));
-        textProjection = Own(weights.TransposedMatrix("text_projection", c.TextWidth, c.EmbeddingSize));
-        LogitScale = weights.Scalar("logit_scale");
+        Parameters = weights.Parameters;
     }
 
     /// <summary>Where it computes.</summary>
@@ -49,15 +50,19 @@ public sealed class ClipModel : Module
     public ClipConfig Config { get; }
 
     /// <summary>Natural logarithm of the factor between cosine similarity and logits, learned in training.</summary>
-    public float LogitScale { get; }
+    public Tensor LogitScale => logitScale;
+
+    /// <summary>Its parameters in the checkpoint's order; empty unless it was loaded to be trained.</summary>
+    public IReadOnlyList<Parameter> Parameters { get; }
 
     /// <summary>Loads the model.</summary>
     /// <param name="device">Where to.</param>
     /// <param name="source">Weights under OpenAI's names.</param>
     /// <param name="textHeads">Heads of the text tower; null for width / 64.</param>
+    /// <param name="form">How the weights are held.</param>
     /// <exception cref="WeightException">The weights are not a CLIP model's.</exception>
-    public static ClipModel Load(Device device, IWeightSource source, int? textHeads = null) =>
-        WeightLoader.Load(device, source, ModelKind.Clip.Describe(), weights => new ClipModel(weights, textHeads), Ignored);
+    public static ClipModel Load(Device device, IWeightSource source, int? textHeads = null, WeightForm form = WeightForm.Packed) =>
+        WeightLoader.Load(device, source, ModelKind.Clip.Describe(), weights => new ClipModel(weights, textHeads), Ignored, form);
 
     /// <summary>Checks names and shapes without reading a weight.</summary>
     /// <exception cref="WeightException">The weights are not a CLIP model's.</exception>
@@ -79,7 +84,7 @@ public sealed class ClipModel : Module
         foreach (var block in visionBlocks) x = x.Into(block.Forward);
         var first = x.SelectPositions(new int[x.Shape[0]]);                                           // [N, C]
         first = Trace.Record("visual.ln_post", normAfter.Forward(first));
-        return scope.Keep(Trace.Record("visual", first.MatMul(imageProjection)));
+        return scope.Keep(Trace.Record("visual", imageProjection.Multiply(first)));
     }
 
     /// <summary>Token ids, one row of ContextLength per text -> embeddings [N, E], taken at each row's largest id (the first of equals).</summary>
@@ -104,7 +109,7 @@ public sealed class ClipModel : Module
         var chosen = Trace.IsOn
             ? Trace.Record("ln_final", normText.Forward(x)).SelectPositions(places)
             : normText.Forward(x.SelectPositions(places));
-        return scope.Keep(chosen.MatMul(textProjection));
+        return scope.Keep(textProjection.Multiply(chosen));
     }
 
     // OpenAI's archive carries three integers beside the weights.

@@ -15,12 +15,12 @@ internal sealed class GptBlock : Module
     {
         this.heads = heads;
         var encoder = weights.In("encoder");
-        norm1 = Own(new LayerNorm(encoder.In("norm1"), width));
         attentionIn = Own(new Linear(encoder.In("self_attn"), width, 3 * width, weightName: "in_proj_weight", biasName: "in_proj_bias"));
         attentionOut = Own(new Linear(encoder.In("self_attn").In("out_proj"), width, width));
-        norm2 = Own(new LayerNorm(encoder.In("norm2"), width));
         linear1 = Own(new Linear(encoder.In("linear1"), width, 4 * width));
         linear2 = Own(new Linear(encoder.In("linear2"), 4 * width, width));
+        norm1 = Own(new LayerNorm(encoder.In("norm1"), width));
+        norm2 = Own(new LayerNorm(encoder.In("norm2"), width));
     }
 
     /// <summary>Whole sequences: x [N, T, C] -> [N, T, C].</summary>
@@ -30,6 +30,19 @@ internal sealed class GptBlock : Module
         if (Trace.IsOn) return scope.Keep(ForwardTraced(x));
         x = attentionOut.Forward(attentionIn.Forward(norm1.Forward(x)).SelfAttention(heads, causal: true), residual: x);
         return scope.Keep(FeedForward(x));
+    }
+
+    /// <summary>Whole sequences in training, with dropout on the attention weights, behind the attention, inside and behind the feed-forward part.</summary>
+    /// <param name="x">[N, T, C].</param>
+    /// <param name="dropout">Its masks.</param>
+    /// <param name="layer">Number of the block, which names its masks.</param>
+    public Tensor ForwardTraining(Tensor x, GptDropout dropout, int layer)
+    {
+        using var scope = new TensorScope();
+        var attended = attentionIn.Forward(norm1.Forward(x)).SelfAttention(heads, causal: true, dropout.Mask(layer, GptDropout.Use.Attention));
+        x = attentionOut.Forward(attended).Dropout(dropout.Mask(layer, GptDropout.Use.BehindAttention)).Add(x);
+        var hidden = linear1.Forward(norm2.Forward(x), Activation.Gelu).Dropout(dropout.Mask(layer, GptDropout.Use.InFeedForward));
+        return scope.Keep(linear2.Forward(hidden).Dropout(dropout.Mask(layer, GptDropout.Use.BehindFeedForward)).Add(x));
     }
 
     /// <summary>One new position per sequence: x [N, C] -> [N, C]; its key and value join the caches.</summary>

@@ -23,6 +23,12 @@ public sealed record GptConfig
     /// <summary>Width of the CLIP embedding it is conditioned on.</summary>
     public required int ConditionSize { get; init; }
 
+    /// <summary><c>gpt2_medium</c> over the released codes: 24 layers of 1024.</summary>
+    public static GptConfig Medium { get; } = new() { Vocabulary = 16384, Layers = 24, Width = 1024, Heads = 16, BlockSize = 256, ConditionSize = 512 };
+
+    /// <summary><c>gpt2_large</c>: 36 layers of 1280.</summary>
+    public static GptConfig Large { get; } = Medium with { Layers = 36, Width = 1280, Heads = 20 };
+
     /// <summary>Reads all sizes off the weights' shapes; only the heads can't be seen there.</summary>
     /// <param name="weights">Loader at the model's top.</param>
     /// <param name="heads">Attention heads; null for Width / 64, which holds for gpt2_medium and gpt2_large.</param>

@@ -25,6 +25,7 @@ public sealed class GptModel : Module
         for (var i = 0; i < blocks.Length; i++) blocks[i] = Own(new GptBlock(weights.In("blocks").In($"{i}"), c.Width, c.Heads));
         norm = Own(new LayerNorm(weights.In("norm"), c.Width));
         head = Own(new Linear(weights.In("head"), c.Width, c.Vocabulary));
+        Parameters = weights.Parameters;
     }
 
     /// <summary>Where it computes.</summary>
@@ -33,13 +34,17 @@ public sealed class GptModel : Module
     /// <summary>Its sizes.</summary>
     public GptConfig Config { get; }
 
+    /// <summary>Its parameters in the checkpoint's order; empty unless it was loaded to be trained.</summary>
+    public IReadOnlyList<Parameter> Parameters { get; }
+
     /// <summary>Loads the model.</summary>
     /// <param name="device">Where to.</param>
     /// <param name="source">Weights under the reference's names.</param>
     /// <param name="heads">Attention heads; null for width / 64.</param>
+    /// <param name="form">How the weights are held.</param>
     /// <exception cref="WeightException">The weights are not a GPT's.</exception>
-    public static GptModel Load(Device device, IWeightSource source, int? heads = null) =>
-        WeightLoader.Load(device, source, ModelKind.Gpt.Describe(), weights => new GptModel(weights, heads), Ignored);
+    public static GptModel Load(Device device, IWeightSource source, int? heads = null, WeightForm form = WeightForm.Packed) =>
+        WeightLoader.Load(device, source, ModelKind.Gpt.Describe(), weights => new GptModel(weights, heads), Ignored, form);
 
     /// <summary>Checks names and shapes without reading a weight.</summary>
     /// <exception cref="WeightException">The weights are not a GPT's.</exception>
@@ -61,6 +66,28 @@ public sealed class GptModel : Module
         foreach (var block in blocks) x = x.Into(block.Forward);
         x = Trace.Record("norm", norm.Forward(x));
         return scope.Keep(Trace.Record("head", head.Forward(x)));
+    }
+
+    /// <summary>
+    /// The same for training: with dropout, and, where memory is short, with each block's activations computed again when its gradient is needed.
+    /// </summary>
+    /// <exception cref="ShapeException">The sequence is longer than the block.</exception>
+    public Tensor ForwardTraining(Tensor codes, Tensor embeddings, GptDropout dropout, bool recompute = false)
+    {
+        var length = codes.Shape[1];
+        if (length + 1 > Config.BlockSize)
+            throw new ShapeException("Gpt", $"{length} codes and the condition do not fit the block of {Config.BlockSize} positions");
+        using var scope = new TensorScope();
+        var x = condition.Forward(embeddings).Reshape(embeddings.Shape[0], 1, Config.Width);
+        if (length > 0) x = codes.Embedding(codeTable).Prepend(x);
+        x = x.Add(FirstPositions(length + 1)).Dropout(dropout.Embedding);
+        for (var i = 0; i < blocks.Length; i++)
+        {
+            var (block, layer) = (blocks[i], i);
+            Tensor Step(Tensor input) => block.ForwardTraining(input, dropout, layer);
+            x = recompute ? Tape.Recompute(x, Step) : Step(x);
+        }
+        return scope.Keep(head.Forward(norm.Forward(x)));
     }
 
     /// <summary>Starts cached decoding of a batch.</summary>

@@ -39,30 +39,15 @@ public sealed class LpipsModel : Module
 
     /// <summary>Loads the model.</summary>
     /// <exception cref="WeightException">The weights are not those of VGG16 LPIPS.</exception>
-    public static LpipsModel Load(Device device, IWeightSource source) => WeightLoader.Load(device, source, "VGG16 LPIPS", weights => new LpipsModel(weights));
+    public static LpipsModel Load(Device device, IWeightSource source, WeightForm form = WeightForm.Packed) => WeightLoader.Load(device, source, "VGG16 LPIPS", weights => new LpipsModel(weights), form: form);
 
     /// <summary>Distance of each pair of pictures [N, H, W, 3] in [−1, 1].</summary>
     /// <returns>Per depth, one value per pair; their sum over depths is the distance.</returns>
     /// <exception cref="ShapeException">The pictures differ in shape, or are smaller than 16 x 16.</exception>
     public float[][] PerLayer(Tensor a, Tensor b)
     {
-        if (a.Shape != b.Shape || a.Shape.Rank != 4 || a.Shape[3] != 3 || a.Shape[1] < 16 || a.Shape[2] < 16)
-            throw new ShapeException("Lpips", $"pictures {a.Shape} and {b.Shape}, expected two equal [N, H, W, 3] of at least 16 x 16");
         using var scope = new TensorScope();
-        var distances = new float[slices.Length][];
-        Tensor x = Scaled(a), y = Scaled(b);
-        for (var i = 0; i < slices.Length; i++)
-        {
-            (x, y) = (Slice(i, x), Slice(i, y));
-            using var inner = new TensorScope();
-            var difference = x.L2Normalize(1e-12f).Subtract(y.L2Normalize(1e-12f));
-            var channels = x.Shape[3];
-            var weighted = difference.Multiply(difference).Multiply(channelWeights[i].Reshape(channels));
-            // The mean over positions of the sum over channels is the mean over both, times the channels.
-            var means = weighted.Reshape(x.Shape[0], x.Shape[1] * x.Shape[2] * channels).MeanRows().ToFloats();
-            distances[i] = [.. means.Select(mean => mean * channels)];
-        }
-        return distances;
+        return [.. Depths(a, b).Select(depth => depth.ToFloats())];
     }
 
     /// <summary>The distance: the sum over depths.</summary>
@@ -70,6 +55,38 @@ public sealed class LpipsModel : Module
     {
         var layers = PerLayer(a, b);
         return [.. Enumerable.Range(0, a.Shape[0]).Select(n => (float)layers.Sum(layer => (double)layer[n]))];
+    }
+
+    /// <summary>The mean distance of the pairs as one number through which gradients flow (to a and b; the model itself stays as it is).</summary>
+    public Tensor Loss(Tensor a, Tensor b)
+    {
+        using var scope = new TensorScope();
+        Tensor? sum = null;
+        foreach (var depth in Depths(a, b)) sum = sum is null ? depth : sum.Add(depth);
+        return scope.Keep(sum!.Mean());
+    }
+
+    /// <summary>One tensor [N] per depth.</summary>
+    private IEnumerable<Tensor> Depths(Tensor a, Tensor b)
+    {
+        if (a.Shape != b.Shape || a.Shape.Rank != 4 || a.Shape[3] != 3 || a.Shape[1] < 16 || a.Shape[2] < 16)
+            throw new ShapeException("Lpips", $"pictures {a.Shape} and {b.Shape}, expected two equal [N, H, W, 3] of at least 16 x 16");
+        Tensor x = Scaled(a), y = Scaled(b);
+        for (var i = 0; i < slices.Length; i++)
+        {
+            (x, y) = (Slice(i, x), Slice(i, y));
+            yield return Depth(i, x, y);
+        }
+    }
+
+    private Tensor Depth(int index, Tensor x, Tensor y)
+    {
+        using var scope = new TensorScope();
+        var difference = x.L2Normalize(1e-12f).Subtract(y.L2Normalize(1e-12f));
+        var channels = x.Shape[3];
+        var weighted = difference.Multiply(difference).Multiply(channelWeights[index].Reshape(channels));
+        // The mean over positions of the sum over channels is the mean over both, times the channels.
+        return scope.Keep(weighted.Reshape(x.Shape[0], x.Shape[1] * x.Shape[2] * channels).MeanRows().Affine(channels, 0));
     }
 
     private Tensor Scaled(Tensor pictures) => pictures.Subtract(shift.Reshape(3)).Multiply(inverseScale);

@@ -21,6 +21,9 @@ internal sealed class Decoder : Module
         convOut = Own(new Conv2d(final.In("2"), 3, padBefore: 1));
     }
 
+    /// <summary>Filters of the last convolution.</summary>
+    public Tensor LastLayer => convOut.Filters;
+
     public Tensor Forward(Tensor latents)
     {
         using var scope = new TensorScope();

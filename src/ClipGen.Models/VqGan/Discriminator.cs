@@ -4,7 +4,7 @@ using ClipGen.Tensors.Nn;
 
 namespace ClipGen.Models.VqGan;
 
-/// <summary>PatchGAN (Isola et al. 2017): picture -> one logit per patch, in evaluation mode (stored BatchNorm statistics).</summary>
+/// <summary>PatchGAN (Isola et al. 2017): picture -> one logit per patch.</summary>
 /// <remarks>Convolutions 4x4 with padding 1, LeakyReLU 0.2; all step 2 but the last of <c>features</c> and the head.</remarks>
 public sealed class Discriminator : Module
 {
@@ -30,7 +30,7 @@ public sealed class Discriminator : Module
     /// <summary>Smallest side of a picture that leaves at least one patch: the last convolutions take two pixels more than they give, the others halve.</summary>
     public int SmallestSide => 3 << (layers.Count - 1);
 
-    /// <summary>Pictures [N, H, W, 3] -> logits [N, h, w, 1].</summary>
+    /// <summary>Pictures [N, H, W, 3] -> logits [N, h, w, 1], with the stored BatchNorm statistics (evaluation mode).</summary>
     public Tensor Forward(Tensor pictures)
     {
         using var scope = new TensorScope();
@@ -41,6 +41,16 @@ public sealed class Discriminator : Module
             else x = norm is null ? conv.Forward(x, Activation.LeakyRelu) : norm.Forward(conv.Forward(x), Activation.LeakyRelu);
         }
         return scope.Keep(Trace.Record(Path, Trace.Record($"{Path}.head", head.Forward(x))));
+    }
+
+    /// <summary>The same in training mode: every BatchNorm uses the statistics of these pictures and moves its running ones.</summary>
+    public Tensor ForwardTraining(Tensor pictures)
+    {
+        using var scope = new TensorScope();
+        var x = pictures;
+        foreach (var (_, conv, norm) in layers)
+            x = norm is null ? conv.Forward(x, Activation.LeakyRelu) : norm.ForwardTraining(conv.Forward(x), Activation.LeakyRelu);
+        return scope.Keep(head.Forward(x));
     }
 
     private Tensor Traced(int index, Conv2d conv, BatchNorm2d? norm, Tensor x)

@@ -21,6 +21,7 @@ public sealed class VqGanModel : Module
         Codebook = Own(weights.Tensor("quantizer.embedding.weight", table));
         (Codes, CodeSize) = (table[0], table[1]);
         if (weights.Has("discriminator.head.weight")) Discriminator = Own(new Discriminator(weights.In("discriminator")));
+        Parameters = weights.Parameters;
     }
 
     /// <summary>Where it computes.</summary>
@@ -41,10 +42,16 @@ public sealed class VqGanModel : Module
     /// <summary>The discriminator of the adversarial loss, where the checkpoint has it.</summary>
     public Discriminator? Discriminator { get; }
 
+    /// <summary>Its parameters and buffers in the checkpoint's order; empty unless it was loaded to be trained.</summary>
+    public IReadOnlyList<Parameter> Parameters { get; }
+
+    /// <summary>The filters of the decoder's last convolution [3, 9·C], at which the weight of the adversarial loss is found.</summary>
+    public Tensor LastLayer => decoder.LastLayer;
+
     /// <summary>Loads the model.</summary>
     /// <exception cref="WeightException">The weights are not a VQ-GAN's.</exception>
-    public static VqGanModel Load(Device device, IWeightSource source) =>
-        WeightLoader.Load(device, source, ModelKind.VqGan.Describe(), weights => new VqGanModel(weights), Ignored);
+    public static VqGanModel Load(Device device, IWeightSource source, WeightForm form = WeightForm.Packed) =>
+        WeightLoader.Load(device, source, ModelKind.VqGan.Describe(), weights => new VqGanModel(weights), Ignored, form);
 
     /// <summary>Checks names and shapes without reading a weight.</summary>
     /// <returns>Number of codes.</returns>
@@ -88,7 +95,7 @@ public sealed class VqGanModel : Module
     {
         using var scope = new TensorScope();
         var z = Encode(pictures);
-        return scope.Keep(Decode(z.Add(Embed(Quantize(z)).Subtract(z))));
+        return scope.Keep(Decode(z.StraightThrough(Embed(Quantize(z)))));
     }
 
     // A count that only training uses.

@@ -1,196 +1,37 @@
+using ClipGen.Models.Clip;
+using ClipGen.Models.Gpt;
+using ClipGen.Models.VqGan;
+
 namespace ClipGen.Models;
 
 /// <summary>Names and shapes of the state dicts of CLIP-GEN's released files, in their order.</summary>
 public static class ReleasedModels
 {
     /// <summary>CLIP ViT-B/32 (<c>clip_vit_b32.pt</c>).</summary>
-    public static IReadOnlyList<TensorShape> ClipVitB32 { get; } = Clip(embedding: 512, patch: 32, side: 7, visionWidth: 768, visionLayers: 12, context: 77, vocabulary: 49408, textWidth: 512, textLayers: 12);
+    public static IReadOnlyList<TensorShape> ClipVitB32 { get; } = StateDicts.Clip(new ClipConfig
+    {
+        EmbeddingSize = 512,
+        PatchSize = 32,
+        Patches = 49,
+        VisionWidth = 768,
+        VisionLayers = 12,
+        VisionHeads = 12,
+        ContextLength = 77,
+        VocabularySize = 49408,
+        TextWidth = 512,
+        TextLayers = 12,
+        TextHeads = 8,
+    });
 
     /// <summary>VQ-GAN, f = 16, 16384 codes of 256 (<c>vqgan_coco.pt</c>, under <c>model</c>).</summary>
-    public static IReadOnlyList<TensorShape> VqGanCoco { get; } = VqGan(128, [1, 1, 2, 2, 4], blocks: 2, attentionLevel: 4, z: 256, codes: 16384, discriminator: 64);
+    public static IReadOnlyList<TensorShape> VqGanCoco { get; } = StateDicts.VqGan(new VqGanConfig());
 
     /// <summary>GPT with 24 layers of 1024 (<c>gpt_coco.pt</c>, under <c>model</c>).</summary>
-    public static IReadOnlyList<TensorShape> GptMedium { get; } = Gpt(24, 1024, 256, 16384, 512);
+    public static IReadOnlyList<TensorShape> GptMedium { get; } = StateDicts.Gpt(GptConfig.Medium);
 
     /// <summary>GPT with 36 layers of 1280.</summary>
-    public static IReadOnlyList<TensorShape> GptLarge { get; } = Gpt(36, 1280, 256, 16384, 512);
+    public static IReadOnlyList<TensorShape> GptLarge { get; } = StateDicts.Gpt(GptConfig.Large);
 
     /// <summary>VGG16 LPIPS (<c>vgg16_lpips.pt</c>).</summary>
-    public static IReadOnlyList<TensorShape> Vgg16Lpips { get; } = Lpips();
-
-    private static List<TensorShape> Clip(int embedding, int patch, int side, int visionWidth, int visionLayers, int context, int vocabulary, int textWidth, int textLayers)
-    {
-        var list = new StateDict();
-        list.Add("positional_embedding", context, textWidth);
-        list.Add("text_projection", textWidth, embedding);
-        list.Add("logit_scale");
-        list.Add("visual.class_embedding", visionWidth);
-        list.Add("visual.positional_embedding", side * side + 1, visionWidth);
-        list.Add("visual.proj", visionWidth, embedding);
-        list.Add("visual.conv1.weight", visionWidth, 3, patch, patch);
-        list.Norm("visual.ln_pre", visionWidth);
-        ClipBlocks(list, "visual.transformer.resblocks", visionLayers, visionWidth);
-        list.Norm("visual.ln_post", visionWidth);
-        ClipBlocks(list, "transformer.resblocks", textLayers, textWidth);
-        list.Add("token_embedding.weight", vocabulary, textWidth);
-        list.Norm("ln_final", textWidth);
-        return list.Tensors;
-    }
-
-    private static void ClipBlocks(StateDict list, string prefix, int layers, int width)
-    {
-        for (var i = 0; i < layers; i++)
-        {
-            list.Attention($"{prefix}.{i}.attn", width);
-            list.Norm($"{prefix}.{i}.ln_1", width);
-            list.Linear($"{prefix}.{i}.mlp.c_fc", width, 4 * width);
-            list.Linear($"{prefix}.{i}.mlp.c_proj", 4 * width, width);
-            list.Norm($"{prefix}.{i}.ln_2", width);
-        }
-    }
-
-    private static List<TensorShape> Gpt(int layers, int width, int block, int vocabulary, int condition)
-    {
-        var list = new StateDict();
-        list.Add("pos_emb", 1, block, width);
-        list.Add("tok_emb.weight", vocabulary, width);
-        list.Linear("cond_proj", condition, width);
-        for (var i = 0; i < layers; i++)
-        {
-            list.Add($"blocks.{i}.mask", block, block);
-            list.Attention($"blocks.{i}.encoder.self_attn", width);
-            list.Linear($"blocks.{i}.encoder.linear1", width, 4 * width);
-            list.Linear($"blocks.{i}.encoder.linear2", 4 * width, width);
-            list.Norm($"blocks.{i}.encoder.norm1", width);
-            list.Norm($"blocks.{i}.encoder.norm2", width);
-        }
-        list.Norm("norm", width);
-        list.Linear("head", width, vocabulary);
-        return list.Tensors;
-    }
-
-    private static List<TensorShape> VqGan(int channels, int[] multipliers, int blocks, int attentionLevel, int z, int codes, int discriminator)
-    {
-        var list = new StateDict();
-        list.Conv("encoder.conv_in", 3, channels, 3);
-        int at = channels, step = 0;
-        for (var level = 0; level < multipliers.Length; level++)
-        {
-            for (var i = 0; i < blocks; i++)
-            {
-                list.Residual($"encoder.down.{step++}", at, channels * multipliers[level]);
-                at = channels * multipliers[level];
-                if (level == attentionLevel) list.PictureAttention($"encoder.down.{step++}", at);
-            }
-            if (level < multipliers.Length - 1) list.Conv($"encoder.down.{step++}.conv", at, at, 3);
-        }
-        list.Middle("encoder.mid", at);
-        list.Norm("encoder.final.0", at);
-        list.Conv("encoder.final.2", at, z, 3);
-        list.Conv("encoder.final.3", z, z, 1);
-
-        list.Conv("decoder.quant_conv_in", z, z, 1);
-        list.Conv("decoder.conv_in", z, at, 3);
-        list.Middle("decoder.mid", at);
-        step = 0;
-        for (var level = multipliers.Length - 1; level >= 0; level--)
-        {
-            for (var i = 0; i < blocks + 1; i++)
-            {
-                list.Residual($"decoder.up.{step++}", at, channels * multipliers[level]);
-                at = channels * multipliers[level];
-                if (level == attentionLevel) list.PictureAttention($"decoder.up.{step++}", at);
-            }
-            if (level > 0) list.Conv($"decoder.up.{step++}.conv", at, at, 3);
-        }
-        list.Norm("decoder.final.0", at);
-        list.Conv("decoder.final.2", at, 3, 3);
-        list.Add("quantizer.embedding.weight", codes, z);
-
-        list.Conv("discriminator.features.0", 3, discriminator, 4);
-        for (var i = 0; i < 3; i++)
-        {
-            list.Add($"discriminator.features.{3 * i + 2}.weight", discriminator << (i + 1), discriminator << i, 4, 4);
-            var norm = $"discriminator.features.{3 * i + 3}";
-            list.Norm(norm, discriminator << (i + 1));
-            list.Add($"{norm}.running_mean", discriminator << (i + 1));
-            list.Add($"{norm}.running_var", discriminator << (i + 1));
-            list.Add($"{norm}.num_batches_tracked");
-        }
-        list.Conv("discriminator.head", discriminator << 3, 1, 4);
-        return list.Tensors;
-    }
-
-    private static List<TensorShape> Lpips()
-    {
-        var list = new StateDict();
-        list.Add("scaling_layer.shift", 1, 3, 1, 1);
-        list.Add("scaling_layer.scale", 1, 3, 1, 1);
-        (int Slice, int Layer, int Channels)[] layers =
-            [(1, 0, 64), (1, 2, 64), (2, 5, 128), (2, 7, 128), (3, 10, 256), (3, 12, 256), (3, 14, 256), (4, 17, 512), (4, 19, 512), (4, 21, 512), (5, 24, 512), (5, 26, 512), (5, 28, 512)];
-        var from = 3;
-        foreach (var (slice, layer, channels) in layers)
-        {
-            list.Conv($"net.slice{slice}.{layer}", from, channels, 3);
-            from = channels;
-        }
-        int[] outputs = [64, 128, 256, 512, 512];
-        for (var i = 0; i < outputs.Length; i++) list.Add($"lin{i}.model.1.weight", 1, outputs[i], 1, 1);
-        return list.Tensors;
-    }
-
-    /// <summary>Collects tensors, with the habits of PyTorch's layers.</summary>
-    private sealed class StateDict
-    {
-        public List<TensorShape> Tensors { get; } = [];
-
-        public void Add(string name, params long[] shape) => Tensors.Add(new TensorShape(name, shape));
-
-        public void Norm(string name, int channels)
-        {
-            Add($"{name}.weight", channels);
-            Add($"{name}.bias", channels);
-        }
-
-        public void Linear(string name, int inputs, int outputs)
-        {
-            Add($"{name}.weight", outputs, inputs);
-            Add($"{name}.bias", outputs);
-        }
-
-        public void Conv(string name, int inputs, int outputs, int kernel)
-        {
-            Add($"{name}.weight", outputs, inputs, kernel, kernel);
-            Add($"{name}.bias", outputs);
-        }
-
-        public void Attention(string name, int width)
-        {
-            Add($"{name}.in_proj_weight", 3 * width, width);
-            Add($"{name}.in_proj_bias", 3 * width);
-            Linear($"{name}.out_proj", width, width);
-        }
-
-        public void Residual(string name, int inputs, int outputs)
-        {
-            Norm($"{name}.block.0", inputs);
-            Conv($"{name}.block.2", inputs, outputs, 3);
-            Norm($"{name}.block.3", outputs);
-            Conv($"{name}.block.6", outputs, outputs, 3);
-            if (inputs != outputs) Conv($"{name}.shortcut", inputs, outputs, 1);
-        }
-
-        public void PictureAttention(string name, int channels)
-        {
-            Norm($"{name}.norm", channels);
-            Attention($"{name}.attn", channels);
-        }
-
-        public void Middle(string name, int channels)
-        {
-            Residual($"{name}.0", channels, channels);
-            PictureAttention($"{name}.1", channels);
-            Residual($"{name}.2", channels, channels);
-        }
-    }
+    public static IReadOnlyList<TensorShape> Vgg16Lpips { get; } = StateDicts.Lpips();
 }

@@ -5,7 +5,7 @@ namespace ClipGen.Tensors.Nn;
 /// <summary>Convolution layer with square filters, channels last. Weights <c>weight</c> [O, I, k, k] and, if present, <c>bias</c> [O].</summary>
 public sealed class Conv2d : Module
 {
-    private readonly PackedMatrix filter;
+    private readonly Weight filter;
     private readonly Tensor? bias;
     private readonly int kernel, stride, padBefore, padAfter, upsample;
 
@@ -27,7 +27,11 @@ public sealed class Conv2d : Module
     /// <summary>Channels of the output.</summary>
     public int OutChannels { get; }
 
+    /// <summary>The filters as a tensor [O, kernel·kernel·I], for gradients with respect to them.</summary>
+    /// <exception cref="InvalidOperationException">They are packed.</exception>
+    public Tensor Filters => filter.Plain;
+
     /// <summary><c>activation(conv(x) + b) + residual</c>.</summary>
     public Tensor Forward(Tensor x, Activation activation = Activation.None, Tensor? residual = null) =>
-        x.Conv2d(filter, kernel, bias, stride, padBefore, padAfter, activation, residual, upsample);
+        filter.Convolve(x, kernel, bias, stride, padBefore, padAfter, activation, residual, upsample);
 }

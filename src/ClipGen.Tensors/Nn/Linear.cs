@@ -5,7 +5,7 @@ namespace ClipGen.Tensors.Nn;
 /// <summary><c>y = x · Wᵀ + b</c>. Weights <c>weight</c> [N, K] and, if present, <c>bias</c> [N].</summary>
 public sealed class Linear : Module
 {
-    private readonly PackedMatrix weight;
+    private readonly Weight weight;
     private readonly Tensor? bias;
 
     /// <summary>Loads the layer.</summary>
@@ -26,5 +26,5 @@ public sealed class Linear : Module
     public int Outputs => weight.N;
 
     /// <summary><c>activation(x Wᵀ + b) + residual</c>.</summary>
-    public Tensor Forward(Tensor x, Activation activation = Activation.None, Tensor? residual = null) => x.MatMul(weight, bias, activation, residual);
+    public Tensor Forward(Tensor x, Activation activation = Activation.None, Tensor? residual = null) => weight.Multiply(x, bias, activation, residual);
 }

@@ -40,7 +40,9 @@ public sealed class GroupNorm : Module
 /// <summary>Batch normalisation with its running statistics, eps 1e-5.</summary>
 public sealed class BatchNorm2d : Module
 {
+    private const float Momentum = 0.1f;
     private readonly Tensor gamma, beta, mean, variance;
+    private readonly Tensor? batches;
 
     /// <summary>Loads the layer.</summary>
     public BatchNorm2d(WeightLoader weights) : base(weights.Path)
@@ -48,10 +50,32 @@ public sealed class BatchNorm2d : Module
         var channels = weights.ShapeOf("weight", 1)[0];
         gamma = Own(weights.Tensor("weight", channels));
         beta = Own(weights.Tensor("bias", channels));
-        mean = Own(weights.Tensor("running_mean", channels));
-        variance = Own(weights.Tensor("running_var", channels));
+        mean = Own(weights.Buffer("running_mean", channels));
+        variance = Own(weights.Buffer("running_var", channels));
+        if (weights.Trains) batches = Own(weights.Buffer("num_batches_tracked"));
     }
 
     /// <summary>Normalises with the running statistics and applies an activation.</summary>
     public Tensor Forward(Tensor x, Activation activation = Activation.None) => x.BatchNormInference(gamma, beta, mean, variance, 1e-5f, activation);
+
+    /// <summary>Normalises with this batch's statistics, applies an activation, and moves the running statistics a tenth of the way to the batch's (the variance to the unbiased one).</summary>
+    /// <exception cref="ShapeException">There is one value per channel, which has no variance.</exception>
+    public Tensor ForwardTraining(Tensor x, Activation activation = Activation.None)
+    {
+        var rows = x.Shape.Rows;
+        if (rows < 2) throw new ShapeException("BatchNorm", $"input {x.Shape} has one value per channel; training needs at least two to take a variance of");
+        using var scope = new TensorScope();
+        var y = scope.Keep(x.BatchNormTraining(gamma, beta, out var batchMean, out var batchVariance, 1e-5f, activation));
+        var backend = x.Device.Backend;
+        Follow(mean, batchMean, 1);
+        Follow(variance, batchVariance, (float)rows / (rows - 1));
+        if (batches is not null) backend.Affine(batches.Floats, 1, 1, batches.Floats);
+        return y;
+
+        void Follow(Tensor running, Tensor now, float factor)
+        {
+            backend.Affine(running.Floats, 1 - Momentum, 0, running.Floats);
+            backend.AddScaled(now.Floats, Momentum * factor, running.Floats);
+        }
+    }
 }

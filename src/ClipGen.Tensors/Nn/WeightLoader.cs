@@ -14,20 +14,23 @@ public sealed class WeightLoader
     private readonly string prefix;
     private readonly WeightSurvey? survey;
     private readonly List<IDisposable> loaded;
+    private readonly WeightForm form;
 
     /// <summary>A loader for a whole model.</summary>
     public WeightLoader(Device device, IWeightSource source, string prefix = "")
-        : this(device, source, prefix, null, [])
+        : this(device, source, prefix, null, [], [], WeightForm.Packed)
     {
     }
 
-    private WeightLoader(Device device, IWeightSource source, string prefix, WeightSurvey? survey, List<IDisposable> loaded)
+    private WeightLoader(Device device, IWeightSource source, string prefix, WeightSurvey? survey, List<IDisposable> loaded, List<Parameter> parameters, WeightForm form)
     {
         Device = device;
         this.source = source;
         this.prefix = prefix;
         this.survey = survey;
         this.loaded = loaded;
+        this.form = form;
+        Parameters = parameters;
     }
 
     /// <summary>
@@ -39,14 +42,15 @@ public sealed class WeightLoader
     /// <param name="what">What is being loaded, for messages: "a GPT".</param>
     /// <param name="build">Constructs the model.</param>
     /// <param name="ignore">Names that may stand in the source without being used.</param>
+    /// <param name="form">How the weights are to be held.</param>
     /// <exception cref="WeightException">The weights do not fit the model.</exception>
-    public static T Load<T>(Device device, IWeightSource source, string what, Func<WeightLoader, T> build, Func<string, bool>? ignore = null) where T : IDisposable
+    public static T Load<T>(Device device, IWeightSource source, string what, Func<WeightLoader, T> build, Func<string, bool>? ignore = null, WeightForm form = WeightForm.Packed) where T : IDisposable
     {
         Check(device, source, what, build, _ => 0, ignore);
         List<IDisposable> loaded = [];
         try
         {
-            return build(new WeightLoader(device, source, "", null, loaded));
+            return build(new WeightLoader(device, source, "", null, loaded, [], form));
         }
         catch
         {
@@ -67,7 +71,7 @@ public sealed class WeightLoader
     public static TResult Check<T, TResult>(Device device, IWeightSource source, string what, Func<WeightLoader, T> build, Func<T, TResult> read, Func<string, bool>? ignore = null) where T : IDisposable
     {
         var survey = new WeightSurvey(source, what);
-        using var model = build(new WeightLoader(device, source, "", survey, []));
+        using var model = build(new WeightLoader(device, source, "", survey, [], [], WeightForm.Packed));
         survey.ThrowIfUnfit(ignore ?? (_ => false));
         return read(model);
     }
@@ -75,11 +79,17 @@ public sealed class WeightLoader
     /// <summary>Where the weights go.</summary>
     public Device Device { get; }
 
+    /// <summary>Whether the weights become parameters.</summary>
+    public bool Trains => form == WeightForm.Trainable;
+
+    /// <summary>What was loaded so far as parameters and buffers, in order; filled only when the model is to be trained.</summary>
+    public List<Parameter> Parameters { get; }
+
     /// <summary>Dotted path of the module that is being loaded; empty at the top.</summary>
     public string Path => prefix.TrimEnd('.');
 
     /// <summary>A loader for a child module.</summary>
-    public WeightLoader In(string child) => new(Device, source, $"{prefix}{child}.", survey, loaded);
+    public WeightLoader In(string child) => new(Device, source, $"{prefix}{child}.", survey, loaded, Parameters, form);
 
     /// <summary>Full name of a weight of this module.</summary>
     public string NameOf(string name) => prefix + name;
@@ -117,7 +127,12 @@ public sealed class WeightLoader
     }
 
     /// <summary>A weight as it is.</summary>
-    public Tensor Tensor(string name, params ReadOnlySpan<int> shape)
+    public Tensor Tensor(string name, params ReadOnlySpan<int> shape) => Registered(name, shape, ReadTensor(name, shape), ParameterLayout.AsStored, isBuffer: false);
+
+    /// <summary>A tensor that training changes but no optimiser: running statistics.</summary>
+    public Tensor Buffer(string name, params ReadOnlySpan<int> shape) => Registered(name, shape, ReadTensor(name, shape), ParameterLayout.AsStored, isBuffer: true);
+
+    private Tensor ReadTensor(string name, ReadOnlySpan<int> shape)
     {
         if (Surveyed(name, shape)) return TensorScope.Detach(Device.Empty(new Shape(0)));
         var tensor = Loaded(TensorScope.Detach(Device.Empty(new Shape(shape))));
@@ -130,10 +145,11 @@ public sealed class WeightLoader
         return tensor;
     }
 
-    /// <summary>A linear layer's weight [N, K], packed.</summary>
-    public PackedMatrix Matrix(string name, int n, int k)
+    /// <summary>A linear layer's weight [N, K].</summary>
+    public Weight Matrix(string name, int n, int k)
     {
-        if (Surveyed(name, [n, k])) return Device.Backend.AllocatePacked(0, 0);
+        if (Surveyed(name, [n, k])) return new Weight(Device.Backend.AllocatePacked(0, 0));
+        if (form != WeightForm.Packed) return new Weight(Registered(name, [n, k], ReadTensor(name, [n, k]), ParameterLayout.AsStored, isBuffer: false), n, k);
         var packed = Loaded(Device.Backend.AllocatePacked(n, k));
         var rows = Math.Max(1, PieceFloats / Math.Max(1, k) / 32 * 32);
         ForPieces(packed, n, rows, k, (first, count, piece, _) =>
@@ -141,50 +157,44 @@ public sealed class WeightLoader
             source.ReadFloats(prefix + name, first * k, piece[..(count * k)]);
             Device.Backend.PackRows(piece[..(count * k)], (int)first, count, packed);
         });
-        return packed;
+        return new Weight(packed);
     }
 
-    /// <summary>A weight that multiplies from the right, [K, N] (CLIP's projections), packed as its transpose.</summary>
-    public PackedMatrix TransposedMatrix(string name, int k, int n)
+    /// <summary>A weight that multiplies from the right, [K, N] (CLIP's projections), held as its transpose.</summary>
+    public Weight TransposedMatrix(string name, int k, int n)
     {
-        if (Surveyed(name, [k, n])) return Device.Backend.AllocatePacked(0, 0);
+        if (Surveyed(name, [k, n])) return new Weight(Device.Backend.AllocatePacked(0, 0));
         var whole = new float[k * n];
         source.ReadFloats(prefix + name, 0, whole);
         var rows = new float[n * k];
         for (var i = 0; i < k; i++)
             for (var j = 0; j < n; j++)
                 rows[j * k + i] = whole[i * n + j];
+        if (form != WeightForm.Packed) return new Weight(Registered(name, [k, n], Loaded(TensorScope.Detach(Device.From(rows, new Shape(n, k)))), ParameterLayout.Transposed, isBuffer: false), n, k);
         var packed = Loaded(Device.Backend.AllocatePacked(n, k));
         Device.Backend.PackRows(rows, 0, n, packed);
-        return packed;
+        return new Weight(packed);
     }
 
-    /// <summary>A convolution's filters [O, I, kernel, kernel], packed as [O, kernel·kernel·I].</summary>
-    public PackedMatrix Filter(string name, int outChannels, int inChannels, int kernel)
+    /// <summary>A convolution's filters [O, I, kernel, kernel], held as [O, kernel·kernel·I].</summary>
+    public Weight Filter(string name, int outChannels, int inChannels, int kernel)
     {
-        if (Surveyed(name, [outChannels, inChannels, kernel, kernel])) return Device.Backend.AllocatePacked(0, 0);
+        if (Surveyed(name, [outChannels, inChannels, kernel, kernel])) return new Weight(Device.Backend.AllocatePacked(0, 0));
         var taps = kernel * kernel;
         var k = taps * inChannels;
-        var packed = Loaded(Device.Backend.AllocatePacked(outChannels, k));
-        ForPieces(packed, outChannels, Math.Max(1, PieceFloats / k), k, (first, count, piece, rows) =>
+        var packed = form == WeightForm.Packed ? Loaded(Device.Backend.AllocatePacked(outChannels, k)) : null;
+        var plain = packed is null ? Loaded(TensorScope.Detach(Device.Empty(new Shape(outChannels, k)))) : null;
+        ForPieces((IDisposable?)packed ?? plain!, outChannels, Math.Max(1, PieceFloats / k), k, (first, count, piece, rows) =>
         {
             source.ReadFloats(prefix + name, first * k, piece[..(count * k)]);
             for (var o = 0; o < count; o++)
                 for (var c = 0; c < inChannels; c++)
                     for (var t = 0; t < taps; t++)
                         rows[o * k + t * inChannels + c] = piece[o * k + c * taps + t];
-            Device.Backend.PackRows(rows[..(count * k)], (int)first, count, packed);
+            if (packed is not null) Device.Backend.PackRows(rows[..(count * k)], (int)first, count, packed);
+            else Device.Backend.Upload(rows[..(count * k)], plain!.Floats.Slice(first * k, (long)count * k));
         });
-        return packed;
-    }
-
-    /// <summary>A single number.</summary>
-    public float Scalar(string name)
-    {
-        if (Surveyed(name, [])) return 0;
-        var value = new float[1];
-        source.ReadFloats(prefix + name, 0, value);
-        return value[0];
+        return packed is not null ? new Weight(packed) : new Weight(Registered(name, [outChannels, inChannels, kernel, kernel], plain!, ParameterLayout.Filter, isBuffer: false), outChannels, k);
     }
 
     /// <summary>Reads and places some of a tensor's rows, with two buffers of the piece's size to work in.</summary>
@@ -226,6 +236,14 @@ public sealed class WeightLoader
             if (buffer is null || buffer.Length < length) buffer = GC.AllocateUninitializedArray<float>(length);
             return buffer;
         }
+    }
+
+    private Tensor Registered(string name, ReadOnlySpan<int> shape, Tensor value, ParameterLayout layout, bool isBuffer)
+    {
+        if (!Trains || survey is not null) return value;
+        value.RequiresGrad = !isBuffer;
+        Parameters.Add(new Parameter(prefix + name, shape.ToArray(), value, layout, isBuffer));
+        return value;
     }
 
     private T Loaded<T>(T part) where T : IDisposable

@@ -9,6 +9,7 @@ public static class LayoutOp
         ShapeException.Require(x.Shape.Rank == 4, "ToChannelsLast", $"input {x.Shape} must be [N, C, H, W]");
         var output = x.Device.Empty(new Shape(x.Shape[0], x.Shape[2], x.Shape[3], x.Shape[1]));
         x.Device.Backend.Transpose(x.Floats, x.Shape[0], x.Shape[1], x.Shape[2] * x.Shape[3], output.Floats);
+        if (Tape.Wants(x)) Tape.Record("ToChannelsLast", output, [x], [], static (dy, _, gradients) => gradients.Add(0, dy.ToChannelsFirst()));
         return output;
     }
 
@@ -18,6 +19,7 @@ public static class LayoutOp
         ShapeException.Require(x.Shape.Rank == 4, "ToChannelsFirst", $"input {x.Shape} must be [N, H, W, C]");
         var output = x.Device.Empty(new Shape(x.Shape[0], x.Shape[3], x.Shape[1], x.Shape[2]));
         x.Device.Backend.Transpose(x.Floats, x.Shape[0], x.Shape[1] * x.Shape[2], x.Shape[3], output.Floats);
+        if (Tape.Wants(x)) Tape.Record("ToChannelsFirst", output, [x], [], static (dy, _, gradients) => gradients.Add(0, dy.ToChannelsLast()));
         return output;
     }
 
@@ -27,6 +29,7 @@ public static class LayoutOp
         ShapeException.Require(x.Shape.Rank == 2, "Transpose", $"input {x.Shape} must be a matrix");
         var output = x.Device.Empty(new Shape(x.Shape[1], x.Shape[0]));
         x.Device.Backend.Transpose(x.Floats, 1, x.Shape[0], x.Shape[1], output.Floats);
+        if (Tape.Wants(x)) Tape.Record("Transpose", output, [x], [], static (dy, _, gradients) => gradients.Add(0, dy.Transpose()));
         return output;
     }
 
@@ -40,6 +43,28 @@ public static class LayoutOp
         var y = output.Floats;
         x.Device.Backend.CopyRows(first.Floats, shared ? 0 : added * width, batch, added * width, row, y);
         x.Device.Backend.CopyRows(x.Floats, length * width, batch, length * width, row, y.Slice((long)added * width, y.Length - (long)added * width));
+        if (Tape.Wants(x, first))
+            Tape.Record("Prepend", output, [x, first], [], (dy, _, gradients) =>
+            {
+                var backend = dy.Device.Backend;
+                if (gradients.Needs(0))
+                {
+                    var dx = gradients.Empty(0);
+                    backend.CopyRows(dy.Floats.Slice((long)added * width, dy.Count - (long)added * width), row, batch, length * width, length * width, dx.Floats);
+                    gradients.Add(0, dx);
+                }
+                if (!gradients.Needs(1)) return;
+                var parts = dy.Device.Empty(new Shape(batch, added * width));
+                backend.CopyRows(dy.Floats, row, batch, added * width, added * width, parts.Floats);
+                if (!shared)
+                {
+                    gradients.Add(1, parts);
+                    return;
+                }
+                var sum = gradients.Empty(1);
+                backend.SumColumns(parts.Floats, batch, added * width, sum.Floats);
+                gradients.Add(1, sum);
+            });
         return output;
     }
 

@@ -1,0 +1,91 @@
+using ClipGen.Kernels;
+using ClipGen.Tensors.Nn;
+
+namespace ClipGen.Models;
+
+/// <summary>
+/// Weights of a new model, as PyTorch's layers draw them: uniform within 1/sqrt(fan-in) for linear layers, convolutions and their biases, Xavier for the packed
+/// attention projection, ones and zeros for norms; and as CLIP and the VQ-GAN's codebook set theirs. Every number is a function of (seed, tensor's name, place).
+/// </summary>
+/// <param name="kind">The model.</param>
+/// <param name="tensors">Its state dict.</param>
+/// <param name="seed">Seed of the random numbers.</param>
+public sealed class InitialWeights(ModelKind kind, IReadOnlyList<TensorShape> tensors, ulong seed) : IWeightSource
+{
+    // Purposes of random numbers are 32 bits: this one says "initial weights".
+    private const uint Purpose = 0x1417 << 16;
+    private readonly Dictionary<string, long[]> shapes = tensors.ToDictionary(tensor => tensor.Name, tensor => tensor.Shape.ToArray());
+    private readonly Dictionary<string, uint> numbers = tensors.Select((tensor, index) => (tensor.Name, Index: (uint)index)).ToDictionary(pair => pair.Name, pair => pair.Index);
+
+    /// <inheritdoc/>
+    public string Name => "initial weights";
+
+    /// <inheritdoc/>
+    public IReadOnlyCollection<string> Names => shapes.Keys;
+
+    /// <inheritdoc/>
+    public long[]? ShapeOf(string name) => shapes.GetValueOrDefault(name);
+
+    /// <inheritdoc/>
+    public void ReadFloats(string name, long first, Span<float> destination)
+    {
+        var rule = RuleOf(name, shapes[name]);
+        var key = new RandomKey(seed, Purpose, numbers[name]);
+        for (var i = 0; i < destination.Length; i++)
+            destination[i] = rule.Kind switch
+            {
+                Distribution.Constant => (float)rule.Value,
+                Distribution.Uniform => (float)(rule.Value * (2.0 * Philox.Uniform(key, first + i) - 1)),
+                _ => (float)(rule.Value * Normal(key, first + i)),
+            };
+    }
+
+    private (Distribution Kind, double Value) RuleOf(string name, long[] shape)
+    {
+        bool Ends(string end) => name.EndsWith(end, StringComparison.Ordinal);
+        var fanIn = shape.Length < 2 ? 1.0 : shape[1..].Aggregate(1.0, (product, axis) => product * axis);
+        if (Ends("running_mean") || Ends("num_batches_tracked")) return (Distribution.Constant, 0);
+        if (Ends("running_var")) return (Distribution.Constant, 1);
+        if (name == "logit_scale") return (Distribution.Constant, Math.Log(1 / 0.07));
+        if (name == "quantizer.embedding.weight") return (Distribution.Uniform, 1.0 / shape[0]);
+        if (name == "pos_emb") return (Distribution.Constant, 0);
+        if (name == "tok_emb.weight") return (Distribution.Normal, 1);
+        if (kind == ModelKind.Clip && Clip(name, shape) is { } clip) return clip;
+        if (Ends("in_proj_weight")) return (Distribution.Uniform, Math.Sqrt(6.0 / (shape[0] + shape[1])));
+        if (Ends("in_proj_bias") || Ends("out_proj.bias")) return (Distribution.Constant, 0);
+        if (shape.Length >= 2) return (Distribution.Uniform, 1 / Math.Sqrt(fanIn));
+        // One axis: a bias follows its weight's fan-in, a norm's weight is one and its bias zero.
+        var weight = Ends(".bias") ? shapes.GetValueOrDefault($"{name[..^5]}.weight") : null;
+        if (weight is { Length: >= 2 }) return (Distribution.Uniform, 1 / Math.Sqrt(weight[1..].Aggregate(1.0, (product, axis) => product * axis)));
+        return (Distribution.Constant, Ends(".bias") ? 0 : 1);
+    }
+
+    /// <summary>What CLIP sets on its own (Radford et al. 2021, their code's <c>initialize_parameters</c>): embeddings, projections and the text tower's matrices.</summary>
+    private (Distribution, double)? Clip(string name, long[] shape)
+    {
+        if (name == "token_embedding.weight") return (Distribution.Normal, 0.02);
+        if (name == "positional_embedding") return (Distribution.Normal, 0.01);
+        if (name is "visual.class_embedding" or "visual.positional_embedding") return (Distribution.Normal, 1 / Math.Sqrt(shape[^1]));
+        if (name is "visual.proj" or "text_projection") return (Distribution.Normal, 1 / Math.Sqrt(shape[0]));
+        if (!name.StartsWith("transformer.", StringComparison.Ordinal) || shape.Length != 2) return null;
+        var layers = shapes.Keys.Count(other => other.StartsWith("transformer.", StringComparison.Ordinal) && other.EndsWith("in_proj_weight", StringComparison.Ordinal));
+        var width = shapes["ln_final.weight"][0];
+        var projection = 1 / Math.Sqrt(width) / Math.Sqrt(2.0 * layers);
+        if (name.EndsWith("in_proj_weight", StringComparison.Ordinal)) return (Distribution.Normal, 1 / Math.Sqrt(width));
+        return name.EndsWith("c_fc.weight", StringComparison.Ordinal) ? (Distribution.Normal, 1 / Math.Sqrt(2.0 * width)) : (Distribution.Normal, projection);
+    }
+
+    /// <summary>Box and Muller's: two uniform numbers of a second sequence give one normal one.</summary>
+    private static double Normal(in RandomKey key, long index)
+    {
+        var radius = Math.Sqrt(-2 * Math.Log(1 - (double)Philox.Uniform(key, 2 * index)));
+        return radius * Math.Cos(2 * Math.PI * Philox.Uniform(key, 2 * index + 1));
+    }
+
+    private enum Distribution
+    {
+        Constant,
+        Uniform,
+        Normal,
+    }
+}
