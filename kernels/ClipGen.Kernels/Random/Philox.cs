@@ -31,4 +31,11 @@ public static class Philox
 
     /// <summary>A uniform number in [0, 1): the upper 24 bits, exactly representable.</summary>
     public static float Uniform(in RandomKey key, long index) => (Bits(key, index) >> 8) * (1f / (1 << 24));
+
+    /// <summary>A standard normal number (Box and Muller 1958) from the uniform numbers of two neighbouring indices.</summary>
+    public static double Normal(in RandomKey key, long index)
+    {
+        var radius = Math.Sqrt(-2 * Math.Log(1 - (double)Uniform(key, 2 * index)));
+        return radius * Math.Cos(2 * Math.PI * Uniform(key, 2 * index + 1));
+    }
 }

@@ -36,7 +36,7 @@ public sealed class InitialWeights(ModelKind kind, IReadOnlyList<TensorShape> te
             {
                 Distribution.Constant => (float)rule.Value,
                 Distribution.Uniform => (float)(rule.Value * (2.0 * Philox.Uniform(key, first + i) - 1)),
-                _ => (float)(rule.Value * Normal(key, first + i)),
+                _ => (float)(rule.Value * Philox.Normal(key, first + i)),
             };
     }
 
@@ -73,13 +73,6 @@ public sealed class InitialWeights(ModelKind kind, IReadOnlyList<TensorShape> te
         var projection = 1 / Math.Sqrt(width) / Math.Sqrt(2.0 * layers);
         if (name.EndsWith("in_proj_weight", StringComparison.Ordinal)) return (Distribution.Normal, 1 / Math.Sqrt(width));
         return name.EndsWith("c_fc.weight", StringComparison.Ordinal) ? (Distribution.Normal, 1 / Math.Sqrt(2.0 * width)) : (Distribution.Normal, projection);
-    }
-
-    /// <summary>Box and Muller's: two uniform numbers of a second sequence give one normal one.</summary>
-    private static double Normal(in RandomKey key, long index)
-    {
-        var radius = Math.Sqrt(-2 * Math.Log(1 - (double)Philox.Uniform(key, 2 * index)));
-        return radius * Math.Cos(2 * Math.PI * Philox.Uniform(key, 2 * index + 1));
     }
 
     private enum Distribution

@@ -52,7 +52,7 @@ public sealed class BatchNorm2d : Module
         beta = Own(weights.Tensor("bias", channels));
         mean = Own(weights.Buffer("running_mean", channels));
         variance = Own(weights.Buffer("running_var", channels));
-        if (weights.Trains) batches = Own(weights.Buffer("num_batches_tracked"));
+        if (weights.Trains && weights.Has("num_batches_tracked")) batches = Own(weights.Buffer("num_batches_tracked"));
     }
 
     /// <summary>Normalises with the running statistics and applies an activation.</summary>

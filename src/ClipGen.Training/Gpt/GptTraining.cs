@@ -1,0 +1,163 @@
+using ClipGen.Kernels;
+using ClipGen.Models.Clip;
+using ClipGen.Models.Gpt;
+using ClipGen.Models.VqGan;
+using ClipGen.Tensors;
+using ClipGen.Tensors.Nn;
+using ClipGen.Tensors.Optim;
+
+namespace ClipGen.Training.Gpt;
+
+/// <summary>Constants of the GPT's training; the defaults are the reference's.</summary>
+public sealed record GptRecipe
+{
+    /// <summary>Highest learning rate: 5e-4 / 256 per picture of the batch in the reference.</summary>
+    public required double LearningRate { get; init; }
+
+    /// <summary>First moment's decay.</summary>
+    public double Beta1 { get; init; } = 0.9;
+
+    /// <summary>Second moment's decay.</summary>
+    public double Beta2 { get; init; } = 0.95;
+
+    /// <summary>Decay of the weights of linear layers.</summary>
+    public double WeightDecay { get; init; } = 0.01;
+
+    /// <summary>Dropout.</summary>
+    public float Dropout { get; init; } = 0.1f;
+
+    /// <summary>Weight of the CLIP loss on reconstructed samples; 0 does without it.</summary>
+    public float ClipWeight { get; init; }
+
+    /// <summary>
+    /// Standard deviation of the noise added to every embedding's direction before it is normalised again: a text's embedding lies beside its picture's, and a
+    /// GPT that has seen a neighbourhood of each picture's follows it better. 0 in the reference.
+    /// </summary>
+    public float ConditionNoise { get; init; }
+
+    /// <summary>Longest gradient; 0 for no limit.</summary>
+    public double ClipNorm { get; init; }
+
+    /// <summary>Compute each block's activations again instead of keeping them.</summary>
+    public bool Recompute { get; init; }
+}
+
+/// <summary>Numbers of one step.</summary>
+/// <param name="Total">The loss.</param>
+/// <param name="CrossEntropy">Its first part.</param>
+/// <param name="Clip">Its second part, not yet weighted; 0 without it.</param>
+/// <param name="Norm">Length of the gradient.</param>
+public sealed record GptLosses(double Total, double CrossEntropy, double Clip, double Norm);
+
+/// <summary>Training steps of the GPT: predict each code of a picture from its CLIP embedding and the codes before it.</summary>
+public sealed class GptTraining : IDisposable
+{
+    // Purposes of random numbers are 32 bits: this one says "noise on the condition".
+    private const uint NoisePurpose = 0xC0 << 16;
+    private readonly GptModel model;
+    private readonly VqGanModel? vqgan;
+    private readonly ClipModel? clip;
+    private readonly ulong seed;
+
+    /// <summary>Training of a model.</summary>
+    /// <param name="model">Loaded as trainable.</param>
+    /// <param name="recipe">Constants.</param>
+    /// <param name="seed">Seed of dropout and noise.</param>
+    /// <param name="vqgan">For the CLIP loss: loaded as plain.</param>
+    /// <param name="clip">For the CLIP loss: loaded as plain.</param>
+    /// <exception cref="ArgumentException">The CLIP loss is asked for without its models.</exception>
+    public GptTraining(GptModel model, GptRecipe recipe, ulong seed, VqGanModel? vqgan = null, ClipModel? clip = null)
+    {
+        if (recipe.ClipWeight != 0 && (vqgan is null || clip is null)) throw new ArgumentException("the CLIP loss needs the VQ-GAN and CLIP");
+        (this.model, Recipe, this.seed, this.vqgan, this.clip) = (model, recipe, seed, vqgan, clip);
+        // The reference sorts the names as text in each group (blocks.10 before blocks.2); a stored state is numbered so.
+        var sorted = model.Parameters.Where(p => !p.IsBuffer).OrderBy(p => p.Name, StringComparer.Ordinal).ToArray();
+        Optimizer = new AdamOptimizer(
+            [new ParameterGroup([.. sorted.Where(Decays)], recipe.WeightDecay), new ParameterGroup([.. sorted.Where(p => !Decays(p))])],
+            new AdamSettings { LearningRate = recipe.LearningRate, Beta1 = recipe.Beta1, Beta2 = recipe.Beta2, Decoupled = true });
+    }
+
+    /// <summary>Constants.</summary>
+    public GptRecipe Recipe { get; }
+
+    /// <summary>The optimiser: decayed parameters first.</summary>
+    public AdamOptimizer Optimizer { get; }
+
+    /// <summary>One step.</summary>
+    /// <param name="codes">All codes of each picture, int [N, L].</param>
+    /// <param name="embeddings">Unit CLIP embeddings of the pictures, [N, E].</param>
+    /// <param name="step">Number of the step, which names its random numbers.</param>
+    /// <param name="findNonFinite">Name the op that makes a value that is not finite.</param>
+    public GptLosses Step(int[][] codes, Tensor embeddings, long step, bool findNonFinite = false)
+    {
+        Optimizer.ClearGradients();
+        var losses = Gradients(codes, embeddings, step, findNonFinite);
+        var norm = Optimizer.GradientNorm();
+        Optimizer.Step(Recipe.ClipNorm > 0 && norm > Recipe.ClipNorm ? (float)(Recipe.ClipNorm / norm) : 1);
+        Optimizer.ClearGradients();
+        return losses with { Norm = norm };
+    }
+
+    /// <summary>Loss and gradients of a batch, without an update.</summary>
+    public GptLosses Gradients(int[][] codes, Tensor embeddings, long step, bool findNonFinite = false)
+    {
+        using var scope = new TensorScope();
+        using var tape = new Tape { FindNonFinite = findNonFinite };
+        var condition = Noisy(embeddings, step);
+        var logits = model.ForwardTraining(Inputs(codes), condition, new GptDropout(Recipe.Dropout, seed, (uint)step), Recipe.Recompute);
+        var crossEntropy = logits.CrossEntropy(Targets(codes)).Mean();
+        var total = crossEntropy;
+        Tensor? clipLoss = null;
+        if (Recipe.ClipWeight != 0)
+        {
+            clipLoss = ClipLoss(logits, embeddings);
+            total = total.Add(clipLoss.Affine(Recipe.ClipWeight, 0));
+        }
+        tape.Backward(total);
+        return new GptLosses(total.ToFloats()[0], crossEntropy.ToFloats()[0], clipLoss?.ToFloats()[0] ?? 0, 0);
+    }
+
+    /// <summary>Mean cross-entropy without dropout, noise or gradients.</summary>
+    public double Evaluate(int[][] codes, Tensor embeddings)
+    {
+        using var scope = new TensorScope();
+        return model.ForwardTraining(Inputs(codes), embeddings, default).CrossEntropy(Targets(codes)).Mean().ToFloats()[0];
+    }
+
+    /// <summary>
+    /// The CLIP loss: the most likely code of every position as a straight-through choice (value: the code's vector, gradient: of the expected vector under softmax), decoded, resized to
+    /// CLIP's side, embedded; mean squared difference of the unit embeddings.
+    /// </summary>
+    public Tensor ClipLoss(Tensor logits, Tensor embeddings)
+    {
+        int batch = logits.Shape[0], side = (int)Math.Round(Math.Sqrt(logits.Shape[1]));
+        var expected = logits.Softmax().MatMul(vqgan!.Codebook);
+        Tensor chosen;
+        using (Tape.Pause()) chosen = logits.ArgMaxRows().Embedding(vqgan.Codebook);
+        var pictures = vqgan.Decode(expected.StraightThrough(chosen).Reshape(batch, side, side, vqgan.CodeSize));
+        var seen = clip!.EncodeImage(pictures.ResizeBilinear(clip.Config.ImageSize, clip.Config.ImageSize, antialias: false)).L2Normalize();
+        return Losses.MeanSquared(seen, embeddings);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => Optimizer.Dispose();
+
+    private Tensor Inputs(int[][] codes) => model.Device.From(codes.SelectMany(row => row[..^1]).ToArray(), new Shape(codes.Length, codes[0].Length - 1));
+
+    private Tensor Targets(int[][] codes) => model.Device.From(codes.SelectMany(row => row).ToArray(), new Shape(codes.Length, codes[0].Length));
+
+    private Tensor Noisy(Tensor embeddings, long step)
+    {
+        if (Recipe.ConditionNoise == 0) return embeddings;
+        // Noise of length ConditionNoise on a unit vector, whatever its width.
+        var scale = Recipe.ConditionNoise / Math.Sqrt(embeddings.Shape[^1]);
+        var key = new RandomKey(seed, NoisePurpose, (uint)step);
+        var noise = new float[embeddings.Count];
+        for (var i = 0; i < noise.Length; i++) noise[i] = (float)(scale * Philox.Normal(key, i));
+        return embeddings.Add(embeddings.Device.From(noise, embeddings.Shape)).L2Normalize();
+    }
+
+    /// <summary>Weights of linear layers, the packed attention projection included; not tables, positions, norms or biases.</summary>
+    private static bool Decays(Parameter parameter) =>
+        parameter.Name.EndsWith("in_proj_weight", StringComparison.Ordinal) || (parameter.Shape.Count == 2 && parameter.Name.EndsWith(".weight", StringComparison.Ordinal) && parameter.Name != "tok_emb.weight");
+}

@@ -1,0 +1,184 @@
+using ClipGen.Models.Lpips;
+using ClipGen.Models.VqGan;
+using ClipGen.Tensors;
+using ClipGen.Tensors.Nn;
+using ClipGen.Tensors.Optim;
+
+namespace ClipGen.Training.VqGan;
+
+/// <summary>Constants of the VQ-GAN's losses; the defaults are the reference's.</summary>
+public sealed record VqGanRecipe
+{
+    /// <summary>Learning rate of both optimisers: 4.5e-6 per picture of the batch in the reference.</summary>
+    public required double LearningRate { get; init; }
+
+    /// <summary>First moment's decay.</summary>
+    public double Beta1 { get; init; } = 0.5;
+
+    /// <summary>Second moment's decay.</summary>
+    public double Beta2 { get; init; } = 0.9;
+
+    /// <summary>Weight of the perceptual loss; 0 does without LPIPS.</summary>
+    public float PerceptualWeight { get; init; } = 1;
+
+    /// <summary>Weight of the mean squared error beside L1; the reference has none.</summary>
+    public float SquaredWeight { get; init; }
+
+    /// <summary>Weight of the quantiser's loss.</summary>
+    public float QuantizerWeight { get; init; } = 1;
+
+    /// <summary>Weight of the codebook's term inside the quantiser's loss.</summary>
+    public float CodebookBeta { get; init; } = 0.2f;
+
+    /// <summary>Factor of the adversarial loss beside its adaptive weight.</summary>
+    public float AdversarialWeight { get; init; } = 0.8f;
+
+    /// <summary>Longest gradient of either optimiser; 0 for no limit.</summary>
+    public double ClipNorm { get; init; }
+}
+
+/// <summary>Numbers of one step.</summary>
+/// <param name="Generator">The generator's total loss.</param>
+/// <param name="L1">Mean absolute error of the reconstruction.</param>
+/// <param name="Perceptual">LPIPS.</param>
+/// <param name="Quantizer">The quantiser's loss.</param>
+/// <param name="Adversarial">−mean of the discriminator's logits.</param>
+/// <param name="AdversarialWeight">The adaptive weight; 0 before the discriminator begins.</param>
+/// <param name="Discriminator">The discriminator's loss; 0 before it begins.</param>
+/// <param name="GeneratorNorm">Length of the generator's gradient.</param>
+/// <param name="DiscriminatorNorm">Length of the discriminator's gradient.</param>
+/// <param name="Codes">Codes of the batch, before the generator's step.</param>
+public sealed record VqGanLosses(double Generator, double L1, double Perceptual, double Quantizer, double Adversarial, double AdversarialWeight, double Discriminator, double GeneratorNorm, double DiscriminatorNorm, int[] Codes);
+
+/// <summary>
+/// Training steps of the VQ-GAN (Esser, Rombach, Ommer 2021, in the reference's form): the generator learns to reconstruct and to fool the discriminator, then the discriminator learns
+/// to tell pictures from the improved generator's reconstructions.
+/// </summary>
+public sealed class VqGanTraining : IDisposable
+{
+    private readonly VqGanModel model;
+    private readonly LpipsModel? lpips;
+    private readonly Parameter[] discriminatorParameters;
+
+    /// <summary>Training of a model.</summary>
+    /// <param name="model">Loaded as trainable, with its discriminator.</param>
+    /// <param name="lpips">Loaded as plain; null when the perceptual weight is 0.</param>
+    /// <param name="recipe">Constants.</param>
+    /// <exception cref="ArgumentException">The model lacks a discriminator, or LPIPS is missing.</exception>
+    public VqGanTraining(VqGanModel model, LpipsModel? lpips, VqGanRecipe recipe)
+    {
+        if (model.Discriminator is null) throw new ArgumentException("this VQ-GAN has no discriminator, which training needs");
+        if (lpips is null && recipe.PerceptualWeight != 0) throw new ArgumentException("the perceptual loss needs LPIPS");
+        (this.model, this.lpips, Recipe) = (model, lpips, recipe);
+        var settings = new AdamSettings { LearningRate = recipe.LearningRate, Beta1 = recipe.Beta1, Beta2 = recipe.Beta2 };
+        discriminatorParameters = [.. model.Parameters.Where(p => !p.IsBuffer && IsDiscriminator(p))];
+        Generator = new AdamOptimizer([new ParameterGroup([.. model.Parameters.Where(p => !p.IsBuffer && !IsDiscriminator(p))])], settings);
+        Discriminator = new AdamOptimizer([new ParameterGroup(discriminatorParameters)], settings);
+    }
+
+    /// <summary>Constants.</summary>
+    public VqGanRecipe Recipe { get; }
+
+    /// <summary>Optimiser of encoder, decoder and codebook (<c>opt_g</c>).</summary>
+    public AdamOptimizer Generator { get; }
+
+    /// <summary>Optimiser of the discriminator (<c>opt_d</c>).</summary>
+    public AdamOptimizer Discriminator { get; }
+
+    /// <summary>One step on pictures [N, H, W, 3] in [−1, 1].</summary>
+    /// <param name="pictures">The batch.</param>
+    /// <param name="adversarial">Whether the discriminator takes part; before that it only sees the reconstructions, which moves its statistics.</param>
+    /// <param name="findNonFinite">Name the op that makes a value that is not finite.</param>
+    public VqGanLosses Step(Tensor pictures, bool adversarial, bool findNonFinite = false)
+    {
+        var losses = GeneratorGradients(pictures, adversarial, findNonFinite);
+        var norm = Update(Generator);
+        if (!adversarial) return losses with { GeneratorNorm = norm };
+        var discriminator = DiscriminatorGradients(pictures, findNonFinite);
+        return losses with { GeneratorNorm = norm, Discriminator = discriminator, DiscriminatorNorm = Update(Discriminator) };
+    }
+
+    /// <summary>The generator's half of a step without the update: gradients of encoder, decoder and codebook.</summary>
+    public VqGanLosses GeneratorGradients(Tensor pictures, bool adversarial, bool findNonFinite = false)
+    {
+        Generator.ClearGradients();
+        // The reference computes and discards the discriminator's gradients here; they are not even computed.
+        Freeze(discriminatorParameters, true);
+        try
+        {
+            using var scope = new TensorScope();
+            using var tape = new Tape { FindNonFinite = findNonFinite };
+            var latents = model.Encode(pictures);
+            var codes = model.Quantize(latents);
+            var vectors = model.Embed(codes);
+            var quantizer = Losses.Quantizer(latents, vectors, Recipe.CodebookBeta);
+            var reconstruction = model.Decode(latents.StraightThrough(vectors));
+            var l1 = Losses.L1(reconstruction, pictures);
+            var perceptual = lpips?.Loss(reconstruction, pictures);
+            var content = l1;
+            if (perceptual is not null) content = content.Add(perceptual.Affine(Recipe.PerceptualWeight, 0));
+            if (Recipe.SquaredWeight != 0) content = content.Add(Losses.MeanSquared(reconstruction, pictures).Affine(Recipe.SquaredWeight, 0));
+            var total = content.Add(quantizer.Affine(Recipe.QuantizerWeight, 0));
+
+            double weight = 0;
+            Tensor fooling;
+            using (adversarial ? null : Tape.Pause()) fooling = Losses.Adversarial(model.Discriminator!.ForwardTraining(reconstruction));
+            if (adversarial)
+            {
+                weight = AdaptiveWeight(tape, content, fooling);
+                total = total.Add(fooling.Affine((float)(weight * Recipe.AdversarialWeight), 0));
+            }
+            tape.Backward(total);
+            return new VqGanLosses(Number(total), Number(l1), perceptual is null ? 0 : Number(perceptual), Number(quantizer), Number(fooling), weight, 0, 0, 0, codes.ToArray<int>());
+        }
+        finally
+        {
+            Freeze(discriminatorParameters, false);
+        }
+    }
+
+    /// <summary>The discriminator's half without the update.</summary>
+    /// <returns>Its loss.</returns>
+    public double DiscriminatorGradients(Tensor pictures, bool findNonFinite = false)
+    {
+        Discriminator.ClearGradients();
+        using var scope = new TensorScope();
+        var reconstruction = model.Reconstruct(pictures);
+        using var tape = new Tape { FindNonFinite = findNonFinite };
+        var loss = Losses.Hinge(model.Discriminator!.ForwardTraining(pictures), model.Discriminator.ForwardTraining(reconstruction));
+        tape.Backward(loss);
+        return Number(loss);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Generator.Dispose();
+        Discriminator.Dispose();
+    }
+
+    /// <summary><c>clamp(|grad of the content| / (|grad of the adversarial loss| + 1e-4), 0, 1e4)</c>, gradients with respect to the decoder's last filters: neither loss drowns the other.</summary>
+    private double AdaptiveWeight(Tape tape, Tensor content, Tensor adversarial)
+    {
+        using var scope = new TensorScope();
+        double Length(Tensor loss) => Math.Sqrt(tape.Gradients(loss, [model.LastLayer], retainGraph: true)[0].ToFloats().Sum(g => (double)g * g));
+        return Math.Clamp(Length(content) / (Length(adversarial) + 1e-4), 0, 1e4);
+    }
+
+    private double Update(AdamOptimizer optimizer)
+    {
+        var norm = optimizer.GradientNorm();
+        optimizer.Step(Recipe.ClipNorm > 0 && norm > Recipe.ClipNorm ? (float)(Recipe.ClipNorm / norm) : 1);
+        optimizer.ClearGradients();
+        return norm;
+    }
+
+    private static void Freeze(Parameter[] parameters, bool frozen)
+    {
+        foreach (var parameter in parameters) parameter.Value.RequiresGrad = !frozen;
+    }
+
+    private static bool IsDiscriminator(Parameter parameter) => parameter.Name.StartsWith("discriminator.", StringComparison.Ordinal);
+
+    private static double Number(Tensor one) => one.ToFloats()[0];
+}
