@@ -134,12 +134,7 @@ public sealed unsafe class SimdMathTests
     private static float[] Apply<M>(SimdLevel level, float[] x, M map) where M : struct, IMap
     {
         var y = new float[x.Length];
-        fixed (float* from = x, to = y)
-        {
-            if (level == SimdLevel.Avx512) ElementwiseKernel.Map<Simd512, Vector512<float>, M>(from, x.Length, map, to);
-            else if (level == SimdLevel.Avx2) ElementwiseKernel.Map<Simd256, Vector256<float>, M>(from, x.Length, map, to);
-            else ElementwiseKernel.Map<Simd128, Vector128<float>, M>(from, x.Length, map, to);
-        }
+        fixed (float* from = x, to = y) ElementwiseKernel.Map(level, from, x.Length, map, to);
         return y;
     }
 

@@ -268,7 +268,7 @@ public abstract class WrappingBackend(IBackend inner) : IBackend
 
     /// <inheritdoc/>
     public void UpsampleNearest2xBackward(View<float> outputGradient, int batch, int height, int width, int channels, View<float> inputGradient) =>
-        Around(Moving("UpsampleNearest2xBackward", outputGradient.Length, outputGradient, inputGradient), x => x.UpsampleNearest2xBackward(outputGradient, batch, height, width, channels, inputGradient), inputGradient);
+        Around(Moving("UpsampleNearest2xBackward", 3 * inputGradient.Length, outputGradient, inputGradient), x => x.UpsampleNearest2xBackward(outputGradient, batch, height, width, channels, inputGradient), inputGradient);
 
     /// <inheritdoc/>
     public void ResizeBilinearBackward(View<float> outputGradient, int batch, int height, int width, int channels, int outHeight, int outWidth, bool antialias, View<float> inputGradient) =>

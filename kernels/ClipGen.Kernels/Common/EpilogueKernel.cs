@@ -19,17 +19,8 @@ internal static unsafe class EpilogueKernel
     private static void Store<S, V>(float* sums, int rows, int columns, float* bias, Activation activation, float* residual, float* output, long stride)
         where S : struct, ISimd<V> where V : struct
     {
-        // A switch outside the loops: one body per activation, nothing to decide per element.
-        switch (activation)
-        {
-            case Activation.None: Rows<S, V, Identity>(sums, rows, columns, bias, residual, output, stride); break;
-            case Activation.Relu: Rows<S, V, Relu>(sums, rows, columns, bias, residual, output, stride); break;
-            case Activation.LeakyRelu: Rows<S, V, LeakyRelu>(sums, rows, columns, bias, residual, output, stride); break;
-            case Activation.Silu: Rows<S, V, Silu>(sums, rows, columns, bias, residual, output, stride); break;
-            case Activation.Gelu: Rows<S, V, Gelu>(sums, rows, columns, bias, residual, output, stride); break;
-            case Activation.QuickGelu: Rows<S, V, QuickGelu>(sums, rows, columns, bias, residual, output, stride); break;
-            default: throw new ArgumentOutOfRangeException(nameof(activation), activation, "unknown activation");
-        }
+        var store = new StoreRows<S, V>(sums, rows, columns, bias, residual, output, stride);
+        Activations.Dispatch(activation, ref store);
     }
 
     private static void Rows<S, V, A>(float* sums, int rows, int columns, float* bias, float* residual, float* output, long stride)
@@ -59,5 +50,11 @@ internal static unsafe class EpilogueKernel
                 S.StorePartial(x, to + j, rest);
             }
         }
+    }
+
+    private readonly struct StoreRows<S, V>(float* sums, int rows, int columns, float* bias, float* residual, float* output, long stride) : IActivationVisitor
+        where S : struct, ISimd<V> where V : struct
+    {
+        public void Visit<A>() where A : struct, IActivation => Rows<S, V, A>(sums, rows, columns, bias, residual, output, stride);
     }
 }

@@ -15,16 +15,8 @@ internal static unsafe class NormalizeKernel
 
     private static void Rows<S, V>(Activation activation, float* x, float* mean, float* factor, float* offset, int rows, int channels, float* y) where S : struct, ISimd<V> where V : struct
     {
-        switch (activation)
-        {
-            case Activation.None: Rows<S, V, Identity>(x, mean, factor, offset, rows, channels, y); break;
-            case Activation.Relu: Rows<S, V, Relu>(x, mean, factor, offset, rows, channels, y); break;
-            case Activation.LeakyRelu: Rows<S, V, LeakyRelu>(x, mean, factor, offset, rows, channels, y); break;
-            case Activation.Silu: Rows<S, V, Silu>(x, mean, factor, offset, rows, channels, y); break;
-            case Activation.Gelu: Rows<S, V, Gelu>(x, mean, factor, offset, rows, channels, y); break;
-            case Activation.QuickGelu: Rows<S, V, QuickGelu>(x, mean, factor, offset, rows, channels, y); break;
-            default: throw new ArgumentOutOfRangeException(nameof(activation), activation, "unknown activation");
-        }
+        var body = new NormalizeRows<S, V>(x, mean, factor, offset, rows, channels, y);
+        Activations.Dispatch(activation, ref body);
     }
 
     private static void Rows<S, V, A>(float* x, float* mean, float* factor, float* offset, int rows, int channels, float* y)
@@ -41,5 +33,11 @@ internal static unsafe class NormalizeKernel
                 S.StorePartial(A.Apply<S, V>(S.MultiplyAdd(S.Subtract(S.LoadPartial(x + c, rest), S.LoadPartial(mean + c, rest)), S.LoadPartial(factor + c, rest), S.LoadPartial(offset + c, rest))), y + c, rest);
             }
         }
+    }
+
+    private readonly struct NormalizeRows<S, V>(float* x, float* mean, float* factor, float* offset, int rows, int channels, float* y) : IActivationVisitor
+        where S : struct, ISimd<V> where V : struct
+    {
+        public void Visit<A>() where A : struct, IActivation => Rows<S, V, A>(x, mean, factor, offset, rows, channels, y);
     }
 }

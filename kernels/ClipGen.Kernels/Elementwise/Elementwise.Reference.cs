@@ -51,6 +51,48 @@ public sealed unsafe partial class ReferenceBackend : IElementwise
         for (var i = 0L; i < output.Length; i++) y[i] = value;
     }
 
+    /// <inheritdoc/>
+    public void ActivateBackward(Activation activation, View<float> input, View<float> outputGradient, View<float> inputGradient)
+    {
+        Reals x = Real(input), dy = Real(outputGradient), dx = Real(inputGradient);
+        for (var i = 0L; i < input.Length; i++) dx[i] = dy[i] * Derivative(activation, x[i]);
+    }
+
+    /// <inheritdoc/>
+    public void Absolute(View<float> input, View<float> output)
+    {
+        Reals x = Real(input), y = Real(output);
+        for (var i = 0L; i < input.Length; i++) y[i] = Math.Abs(x[i]);
+    }
+
+    /// <inheritdoc/>
+    public void AbsoluteBackward(View<float> input, View<float> outputGradient, View<float> inputGradient)
+    {
+        Reals x = Real(input), dy = Real(outputGradient), dx = Real(inputGradient);
+        for (var i = 0L; i < input.Length; i++) dx[i] = x[i] > 0 ? dy[i] : x[i] < 0 ? -dy[i] : 0;
+    }
+
+    /// <inheritdoc/>
+    public void ClampBackward(View<float> input, float low, float high, View<float> outputGradient, View<float> inputGradient)
+    {
+        Reals x = Real(input), dy = Real(outputGradient), dx = Real(inputGradient);
+        for (var i = 0L; i < input.Length; i++) dx[i] = low <= x[i] && x[i] <= high ? dy[i] : 0;
+    }
+
+    /// <inheritdoc/>
+    public void AddScaled(View<float> input, float scale, View<float> target)
+    {
+        Reals x = Real(input), y = Real(target);
+        for (var i = 0L; i < input.Length; i++) y[i] += x[i] * scale;
+    }
+
+    /// <inheritdoc/>
+    public void ScaleRows(View<float> input, View<float> scale, int rows, int columns, View<float> output)
+    {
+        Reals x = Real(input), s = Real(scale), y = Real(output);
+        for (var i = 0L; i < (long)rows * columns; i++) y[i] = x[i] * s[i / columns];
+    }
+
     /// <summary>The pointwise functions in double.</summary>
     private static double Activated(Activation activation, double x) => activation switch
     {
@@ -62,6 +104,23 @@ public sealed unsafe partial class ReferenceBackend : IElementwise
         Activation.QuickGelu => x / (1 + Math.Exp(-1.702 * x)),
         _ => throw new ArgumentOutOfRangeException(nameof(activation), activation, "unknown activation"),
     };
+
+    /// <summary>Their derivatives in double; at a kink the value from the left.</summary>
+    private static double Derivative(Activation activation, double x)
+    {
+        switch (activation)
+        {
+            case Activation.None: return 1;
+            case Activation.Relu: return x > 0 ? 1 : 0;
+            case Activation.LeakyRelu: return x > 0 ? 1 : 0.2;
+            case Activation.Silu:
+                var s = 1 / (1 + Math.Exp(-x));
+                return s * (1 + x * (1 - s));
+            case Activation.Gelu: return 0.5 * (1 + Erf(x / Math.Sqrt(2))) + x * Math.Exp(-x * x / 2) / Math.Sqrt(2 * Math.PI);
+            case Activation.QuickGelu: return Derivative(Activation.Silu, 1.702 * x);
+            default: throw new ArgumentOutOfRangeException(nameof(activation), activation, "unknown activation");
+        }
+    }
 
     /// <summary>erf: its Taylor series up to |x| = 2.5, beyond that the continued fraction of erfc (Abramowitz and Stegun 7.1.5, 7.1.14); both to double accuracy.</summary>
     private static double Erf(double x)

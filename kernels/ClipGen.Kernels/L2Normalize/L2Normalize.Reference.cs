@@ -14,4 +14,21 @@ public sealed unsafe partial class ReferenceBackend : IL2Normalize
             for (var c = 0; c < columns; c++) y[c] = x[c] / length;
         }
     }
+
+    /// <inheritdoc/>
+    public void L2NormalizeBackward(View<float> input, View<float> outputGradient, int rows, int columns, float eps, View<float> inputGradient)
+    {
+        Reals x = Real(input), dy = Real(outputGradient), dx = Real(inputGradient);
+        for (var r = 0; r < rows; r++, x += columns, dy += columns, dx += columns)
+        {
+            double squares = 0, products = 0;
+            for (var c = 0; c < columns; c++)
+            {
+                squares += x[c] * x[c];
+                products += dy[c] * x[c];
+            }
+            var length = Math.Sqrt(squares);
+            for (var c = 0; c < columns; c++) dx[c] = length > eps ? (dy[c] - x[c] / length * (products / length)) / length : dy[c] / eps;
+        }
+    }
 }

@@ -22,6 +22,35 @@ public sealed unsafe partial class CpuBackend : IPooling
             else PoolingKernel.MaxRow<Simd128, Vector128<float>>(from, width, channels, to);
         });
     }
+
+    /// <inheritdoc/>
+    public void MaxPool2x2Backward(View<float> input, View<float> outputGradient, int batch, int height, int width, int channels, View<float> inputGradient)
+    {
+        Arguments.Require(batch >= 0 && height >= 0 && width >= 0 && channels >= 0, $"{batch} pictures of {height}x{width}x{channels}");
+        int outHeight = height / 2, outWidth = width / 2;
+        Arguments.Length(input, (long)batch * height * width * channels);
+        Arguments.Length(outputGradient, (long)batch * outHeight * outWidth * channels);
+        Arguments.Length(inputGradient, (long)batch * height * width * channels);
+        float* x = Pointer(input), dy = Pointer(outputGradient), dx = Pointer(inputGradient);
+        var level = Simd;
+        var rowLength = (long)width * channels;
+        // A part is a pair of input rows, or the odd last one, which no block reaches.
+        var pairs = outHeight + height % 2;
+        Workers.For(checked(batch * pairs), part =>
+        {
+            var (picture, pair) = Math.DivRem(part, pairs);
+            var at = ((long)picture * height + 2 * pair) * rowLength;
+            if (pair == outHeight)
+            {
+                new Span<float>(dx + at, (int)rowLength).Clear();
+                return;
+            }
+            var gradient = dy + ((long)picture * outHeight + pair) * outWidth * channels;
+            if (level == SimdLevel.Avx512) PoolingGradientKernel.Rows<Simd512, Vector512<float>>(x + at, gradient, width, channels, dx + at);
+            else if (level == SimdLevel.Avx2) PoolingGradientKernel.Rows<Simd256, Vector256<float>>(x + at, gradient, width, channels, dx + at);
+            else PoolingGradientKernel.Rows<Simd128, Vector128<float>>(x + at, gradient, width, channels, dx + at);
+        });
+    }
 }
 
 /// <summary>Pooling of one output row.</summary>

@@ -52,4 +52,45 @@ public sealed unsafe partial class CpuBackend : IResample
                 }
         });
     }
+
+    /// <inheritdoc/>
+    public void UpsampleNearest2xBackward(View<float> outputGradient, int batch, int height, int width, int channels, View<float> inputGradient)
+    {
+        Arguments.Require(batch >= 0 && height >= 0 && width >= 0 && channels >= 0, $"{batch} pictures of {height}x{width}x{channels}");
+        Arguments.Length(outputGradient, 4L * batch * height * width * channels);
+        Arguments.Length(inputGradient, (long)batch * height * width * channels);
+        float* dy = Pointer(outputGradient), dx = Pointer(inputGradient);
+        var level = Simd;
+        Workers.For(checked(batch * height), row => ResampleKernel.SumQuads(level, dy + 4L * row * width * channels, width, channels, dx + (long)row * width * channels));
+    }
+
+    /// <inheritdoc/>
+    public void ResizeBilinearBackward(View<float> outputGradient, int batch, int height, int width, int channels, int outHeight, int outWidth, bool antialias, View<float> inputGradient)
+    {
+        Arguments.Require(batch >= 0 && channels >= 0 && height > 0 && width > 0 && outHeight > 0 && outWidth > 0, $"{batch} pictures of {channels} channels, {height}x{width} to {outHeight}x{outWidth}");
+        Arguments.Length(outputGradient, (long)batch * outHeight * outWidth * channels);
+        Arguments.Length(inputGradient, (long)batch * height * width * channels);
+        float* dy = Pointer(outputGradient), dx = Pointer(inputGradient);
+        var level = Simd;
+        var rows = ResampleTaps.Transposed(height, outHeight, antialias);
+        var columns = ResampleTaps.Transposed(width, outWidth, antialias);
+        var outLength = checked(outWidth * channels);
+        Workers.For(checked(batch * height), part =>
+        {
+            // As forwards: rows into one row of sums, then its columns. A part gathers what belongs to one input row, so nobody else writes there.
+            var picture = dy + (long)(part / height) * outHeight * outLength;
+            var sums = sumScratch.Floats(outLength);
+            new Span<float>(sums, outLength).Clear();
+            foreach (var (row, weight) in rows[part % height])
+                ElementwiseKernel.Combine(level, picture + (long)row * outLength, sums, outLength, new AddScaledPair(weight), sums);
+            var to = dx + (long)part * width * channels;
+            for (var w = 0; w < width; w++)
+                for (var c = 0; c < channels; c++)
+                {
+                    var sum = 0f;
+                    foreach (var (column, weight) in columns[w]) sum += weight * sums[column * channels + c];
+                    to[(long)w * channels + c] = sum;
+                }
+        });
+    }
 }

@@ -35,4 +35,17 @@ internal static class ResampleTaps
         var share = position - lower;
         return [(lower, 1 - share), (upper, share)];
     }
+
+    /// <summary>
+    /// The transposed map: for each input position the outputs that look at it, in ascending order, with their weights. An output that is clamped at the border may name
+    /// a position twice.
+    /// </summary>
+    public static (int Output, float Weight)[][] Transposed(int inputs, int outputs, bool antialias)
+    {
+        var lists = new List<(int, float)>[inputs];
+        for (var i = 0; i < inputs; i++) lists[i] = [];
+        for (var output = 0; output < outputs; output++)
+            foreach (var (position, weight) in At(output, inputs, outputs, antialias)) lists[position].Add((output, (float)weight));
+        return Array.ConvertAll(lists, list => list.ToArray());
+    }
 }
