@@ -1,17 +1,29 @@
+using System.Runtime.CompilerServices;
+
 namespace ClipGen.Kernels;
 
 public sealed unsafe partial class CpuBackend : IAttention
 {
     /// <inheritdoc/>
-    public void Attention(in AttentionShape shape, View<float> query, View<float> key, View<float> value, View<float> output)
+    public void Attention(in AttentionShape shape, View<float> query, View<float> key, View<float> value, View<float> output) =>
+        Attend(shape, DropoutMask.None, query, key, value, output);
+
+    /// <inheritdoc/>
+    public void AttentionTraining(in AttentionShape shape, in DropoutMask dropout, View<float> query, View<float> key, View<float> value, View<float> output)
+    {
+        RequireProbability(dropout);
+        Attend(shape, dropout, query, key, value, output);
+    }
+
+    private void Attend(in AttentionShape shape, in DropoutMask mask, View<float> query, View<float> key, View<float> value, View<float> output, [CallerMemberName] string op = "")
     {
         var s = AttentionStrides.Of(shape);
-        var width = s.Heads * s.HeadSize;
         if (s.Batch == 0 || s.QueryLength == 0) return;
-        Arguments.Length(query, ((long)s.Batch * s.QueryLength - 1) * s.QueryStride + width);
-        Arguments.Length(key, ((long)s.Batch * s.KeyLength - 1) * s.KeyStride + width);
-        Arguments.Length(value, ((long)s.Batch * s.KeyLength - 1) * s.KeyStride + width);
-        Arguments.Length(output, ((long)s.Batch * s.QueryLength - 1) * s.OutputStride + width);
+        Arguments.Length(query, AttentionStrides.Floats(s, s.QueryLength, s.QueryStride), nameof(query), op);
+        Arguments.Length(key, AttentionStrides.Floats(s, s.KeyLength, s.KeyStride), nameof(key), op);
+        Arguments.Length(value, AttentionStrides.Floats(s, s.KeyLength, s.KeyStride), nameof(value), op);
+        Arguments.Length(output, AttentionStrides.Floats(s, s.QueryLength, s.OutputStride), nameof(output), op);
+        var dropout = mask;
         float* q = Pointer(query), k = Pointer(key), v = Pointer(value), o = Pointer(output);
         var level = Simd;
         var tileRows = GemmTile.Rows(level);
@@ -29,11 +41,12 @@ public sealed unsafe partial class CpuBackend : IAttention
             int keyGroups = GemmTile.Groups(s.KeyLength), sizeGroups = GemmTile.Groups(s.HeadSize);
             long keyFloats = (long)keyGroups * GemmTile.Columns * s.HeadSize, valueFloats = (long)sizeGroups * GemmTile.Columns * s.KeyLength;
             long queryFloats = (long)blockRows * s.HeadSize, scoreFloats = (long)blockRows * keyGroups * GemmTile.Columns, weightFloats = (long)blockRows * s.KeyLength;
-            var packedKeys = rowScratch.Floats(keyFloats + valueFloats + queryFloats + scoreFloats + weightFloats + 80);
+            var packedKeys = rowScratch.Floats(keyFloats + valueFloats + queryFloats + scoreFloats + weightFloats + DropoutKernel.FactorFloats(s.KeyLength));
             var packedValues = packedKeys + keyFloats;
             var packedQuery = packedValues + valueFloats;
             var scores = packedQuery + queryFloats;
             var weights = scores + scoreFloats;
+            var factors = weights + weightFloats;
             var sums = sumScratch.Floats(TilesPerPass * GemmTile.MaxRows * GemmTile.Columns);
             AttentionKernel.PackKeys(keys, s.KeyStride, s.KeyLength, s.HeadSize, packedKeys);
             AttentionKernel.PackValues(values, s.KeyStride, s.KeyLength, s.HeadSize, packedValues);
@@ -42,7 +55,7 @@ public sealed unsafe partial class CpuBackend : IAttention
                 var first = block * blockRows;
                 var rows = Math.Min(blockRows, s.QueryLength - first);
                 AttentionKernel.Block(level, q + ((long)b * s.QueryLength + first) * s.QueryStride + h * s.HeadSize, s, first, rows,
-                    packedKeys, packedValues, packedQuery, scores, weights, sums,
+                    dropout, ((long)(b * s.Heads + h) * s.QueryLength + first) * s.KeyLength, packedKeys, packedValues, packedQuery, scores, weights, factors, sums,
                     o + ((long)b * s.QueryLength + first) * s.OutputStride + h * s.HeadSize);
             }
         });

@@ -3,7 +3,11 @@ namespace ClipGen.Kernels;
 public sealed unsafe partial class ReferenceBackend : IAttention
 {
     /// <inheritdoc/>
-    public void Attention(in AttentionShape shape, View<float> query, View<float> key, View<float> value, View<float> output)
+    public void Attention(in AttentionShape shape, View<float> query, View<float> key, View<float> value, View<float> output) =>
+        AttentionTraining(shape, DropoutMask.None, query, key, value, output);
+
+    /// <inheritdoc/>
+    public void AttentionTraining(in AttentionShape shape, in DropoutMask dropout, View<float> query, View<float> key, View<float> value, View<float> output)
     {
         var s = AttentionStrides.Of(shape);
         Reals q = Real(query), k = Real(key), v = Real(value), o = Real(output);
@@ -15,7 +19,7 @@ public sealed unsafe partial class ReferenceBackend : IAttention
                     var seen = s.Causal ? Math.Min(s.KeyLength, t + 1 + s.KeyLength - s.QueryLength) : s.KeyLength;
                     Attend(q + ((long)b * s.QueryLength + t) * s.QueryStride + h * s.HeadSize,
                         k + (long)b * s.KeyLength * s.KeyStride + h * s.HeadSize, v + (long)b * s.KeyLength * s.KeyStride + h * s.HeadSize,
-                        s.KeyStride, seen, s.HeadSize, scores, o + ((long)b * s.QueryLength + t) * s.OutputStride + h * s.HeadSize);
+                        s.KeyStride, seen, s.HeadSize, scores, dropout, (((long)b * s.Heads + h) * s.QueryLength + t) * s.KeyLength, o + ((long)b * s.QueryLength + t) * s.OutputStride + h * s.HeadSize);
                 }
     }
 
@@ -39,29 +43,36 @@ public sealed unsafe partial class ReferenceBackend : IAttention
                     k[(long)n * size + d] = row[width + h * size + d];
                     v[(long)n * size + d] = row[2 * width + h * size + d];
                 }
-                Attend(row + h * size, k, v, size, n + 1, size, scores, Real(output) + (long)b * width + h * size);
+                Attend(row + h * size, k, v, size, n + 1, size, scores, DropoutMask.None, 0, Real(output) + (long)b * width + h * size);
             }
         }
     }
 
-    /// <summary>One query against <paramref name="count"/> keys.</summary>
-    private static void Attend(Reals query, Reals keys, Reals values, int stride, int count, int size, double[] scores, Reals output)
+    /// <summary>One query against <paramref name="count"/> keys; <paramref name="firstFactor"/> is the dropout's index of the first.</summary>
+    private static void Attend(Reals query, Reals keys, Reals values, int stride, int count, int size, double[] weights, in DropoutMask dropout, long firstFactor, Reals output)
+    {
+        Weights(query, keys, stride, count, size, weights);
+        for (var d = 0; d < size; d++)
+        {
+            var sum = 0.0;
+            for (var j = 0; j < count; j++) sum += weights[j] * dropout.Factor(firstFactor + j) * values[(long)j * stride + d];
+            output[d] = sum;
+        }
+    }
+
+    /// <summary>The softmax of one query's scores.</summary>
+    private static void Weights(Reals query, Reals keys, int stride, int count, int size, double[] weights)
     {
         var max = double.NegativeInfinity;
         for (var j = 0; j < count; j++)
         {
             var dot = 0.0;
             for (var d = 0; d < size; d++) dot += query[d] * keys[(long)j * stride + d];
-            scores[j] = dot / Math.Sqrt(size);
-            max = Math.Max(max, scores[j]);
+            weights[j] = dot / Math.Sqrt(size);
+            max = Math.Max(max, weights[j]);
         }
         var total = 0.0;
-        for (var j = 0; j < count; j++) total += scores[j] = Math.Exp(scores[j] - max);
-        for (var d = 0; d < size; d++)
-        {
-            var sum = 0.0;
-            for (var j = 0; j < count; j++) sum += scores[j] * values[(long)j * stride + d];
-            output[d] = sum / total;
-        }
+        for (var j = 0; j < count; j++) total += weights[j] = Math.Exp(weights[j] - max);
+        for (var j = 0; j < count; j++) weights[j] /= total;
     }
 }

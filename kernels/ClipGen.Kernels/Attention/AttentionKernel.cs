@@ -30,21 +30,27 @@ internal static unsafe class AttentionKernel
         }
     }
 
-    /// <summary>
-    /// A block of queries: scores of a few dozen rows against all keys stay in the second-level cache, an exact softmax over each row, then the product with the values.
-    /// </summary>
-    public static void Block(SimdLevel level, float* query, in AttentionShape s, int first, int rows, float* packedKeys, float* packedValues,
-        float* packedQuery, float* scores, float* weights, float* sums, float* output)
+    /// <summary>Rows as the A operand: tile after tile of [depth][tile rows].</summary>
+    public static void PackRows(SimdLevel level, float* rows, long stride, int count, int depth, float* tiles)
     {
         var tileRows = GemmTile.Rows(level);
-        var tiles = (rows + tileRows - 1) / tileRows;
         var pointers = stackalloc float*[GemmTile.MaxRows];
-        for (var tile = 0; tile < tiles; tile++)
+        for (var first = 0; first < count; first += tileRows)
         {
-            var count = Math.Min(tileRows, rows - tile * tileRows);
-            for (var r = 0; r < count; r++) pointers[r] = query + (long)(tile * tileRows + r) * s.QueryStride;
-            TilePacking.PackA(pointers, count, s.HeadSize, tileRows, packedQuery + (long)tile * tileRows * s.HeadSize);
+            var inTile = Math.Min(tileRows, count - first);
+            for (var r = 0; r < inTile; r++) pointers[r] = rows + (first + r) * stride;
+            TilePacking.PackA(pointers, inTile, depth, tileRows, tiles + (long)first * depth);
         }
+    }
+
+    /// <summary>
+    /// A block of queries: scores of a few dozen rows against all keys stay in the second-level cache, an exact softmax over each row, dropout of its weights, then the product with the values.
+    /// <paramref name="firstFactor"/> is the dropout's index of the first query's first key.
+    /// </summary>
+    public static void Block(SimdLevel level, float* query, in AttentionShape s, int first, int rows, in DropoutMask dropout, long firstFactor,
+        float* packedKeys, float* packedValues, float* packedQuery, float* scores, float* weights, float* factors, float* sums, float* output)
+    {
+        PackRows(level, query, s.QueryStride, rows, s.HeadSize, packedQuery);
 
         // Keys that the last query of the block sees; what lies behind is never computed.
         var offset = s.KeyLength - s.QueryLength;
@@ -64,15 +70,11 @@ internal static unsafe class AttentionKernel
             var seen = s.Causal ? Math.Min(s.KeyLength, first + r + 1 + offset) : s.KeyLength;
             var row = scores + (long)r * stride;
             SoftmaxKernel.Row(level, row, seen, scale, row);
+            if (dropout.Probability > 0) ElementwiseKernel.Combine<MultiplyPair>(level, row, DropoutKernel.Factors(dropout, firstFactor + (long)r * s.KeyLength, seen, factors), seen, row);
             new Span<float>(row + seen, needed - seen).Clear();
         }
 
-        for (var tile = 0; tile < tiles; tile++)
-        {
-            var count = Math.Min(tileRows, rows - tile * tileRows);
-            for (var r = 0; r < count; r++) pointers[r] = scores + (long)(tile * tileRows + r) * stride;
-            TilePacking.PackA(pointers, count, needed, tileRows, weights + (long)tile * tileRows * needed);
-        }
+        PackRows(level, scores, stride, rows, needed, weights);
         for (var column = 0; column < s.HeadSize; column += GemmTile.Columns)
         {
             var width = Math.Min(GemmTile.Columns, s.HeadSize - column);

@@ -19,4 +19,6 @@ internal static class AttentionStrides
             throw new ArgumentException($"Attention: a causal mask needs at least as many keys ({full.KeyLength}) as queries ({full.QueryLength})");
         return full;
     }
+    /// <summary>Floats that an operand of <paramref name="length"/> positions, <paramref name="stride"/> floats apart, reaches over at least.</summary>
+    public static long Floats(in AttentionShape shape, int length, int stride) => ((long)shape.Batch * length - 1) * stride + shape.Heads * shape.HeadSize;
 }

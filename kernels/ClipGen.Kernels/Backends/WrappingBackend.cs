@@ -227,7 +227,7 @@ public abstract class WrappingBackend(IBackend inner) : IBackend
     public void AttentionBackward(in AttentionShape shape, in DropoutMask dropout, View<float> query, View<float> key, View<float> value, View<float> output, View<float> outputGradient, View<float> queryGradient, View<float> keyGradient, View<float> valueGradient)
     {
         var (s, d) = (shape, dropout);
-        Around(AttentionWork("AttentionBackward", shape, 10, 20), x => x.AttentionBackward(s, d, query, key, value, output, outputGradient, queryGradient, keyGradient, valueGradient), queryGradient, keyGradient, valueGradient);
+        Around(AttentionWork("AttentionBackward", shape, 10, 16), x => x.AttentionBackward(s, d, query, key, value, output, outputGradient, queryGradient, keyGradient, valueGradient), queryGradient, keyGradient, valueGradient);
     }
 
     /// <inheritdoc/>
@@ -314,7 +314,7 @@ public abstract class WrappingBackend(IBackend inner) : IBackend
     public void Dropout(in DropoutMask mask, View<float> input, View<float> output)
     {
         var m = mask;
-        Around(Moving("Dropout", 12 * input.Length, input, output), x => x.Dropout(m, input, output), output);
+        Around(Moving("Dropout", 22 * input.Length, input, output), x => x.Dropout(m, input, output), output);
     }
 
     /// <inheritdoc/>

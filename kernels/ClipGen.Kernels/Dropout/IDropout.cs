@@ -15,6 +15,9 @@ public readonly record struct DropoutMask(float Probability, RandomKey Key)
     /// <summary>Factor of what stays.</summary>
     public float Scale => 1 / (1 - Probability);
 
+    /// <summary>What element <paramref name="index"/> is multiplied by: <see cref="Scale"/> or 0.</summary>
+    public float Factor(long index) => Philox.Uniform(Key, index) >= Probability ? Scale : 0;
+
     /// <summary>Keeps everything.</summary>
     public static DropoutMask None => default;
 }

@@ -15,4 +15,15 @@ public sealed unsafe partial class ReferenceBackend : ISoftmax
             for (var c = 0; c < columns; c++) y[c] = Math.Exp(x[c] - max) / sum;
         }
     }
+    /// <inheritdoc/>
+    public void SoftmaxBackward(View<float> output, View<float> outputGradient, int rows, int columns, View<float> inputGradient)
+    {
+        Reals y = Real(output), dy = Real(outputGradient), dx = Real(inputGradient);
+        for (var r = 0; r < rows; r++, y += columns, dy += columns, dx += columns)
+        {
+            var dot = 0.0;
+            for (var c = 0; c < columns; c++) dot += dy[c] * y[c];
+            for (var c = 0; c < columns; c++) dx[c] = y[c] * (dy[c] - dot);
+        }
+    }
 }

@@ -7,14 +7,7 @@ public sealed partial class CpuBackend
     public void Conv2dPlain(View<float> input, in Conv2dShape shape, View<float> filter, in Epilogue epilogue, View<float> output) => throw new NotImplementedException();
     public void Conv2dBackwardInput(View<float> outputGradient, in Conv2dShape shape, View<float> filter, View<float> inputGradient) => throw new NotImplementedException();
     public void Conv2dBackwardFilter(View<float> input, in Conv2dShape shape, View<float> outputGradient, View<float> filterGradient) => throw new NotImplementedException();
-    public void AttentionTraining(in AttentionShape shape, in DropoutMask dropout, View<float> query, View<float> key, View<float> value, View<float> output) => throw new NotImplementedException();
-    public void AttentionBackward(in AttentionShape shape, in DropoutMask dropout, View<float> query, View<float> key, View<float> value, View<float> output, View<float> outputGradient, View<float> queryGradient, View<float> keyGradient, View<float> valueGradient) => throw new NotImplementedException();
-    public void SoftmaxBackward(View<float> output, View<float> outputGradient, int rows, int columns, View<float> inputGradient) => throw new NotImplementedException();
-    public void CrossEntropy(View<float> logits, View<int> targets, int rows, int classes, View<float> losses, View<float> logSumExp) => throw new NotImplementedException();
-    public void CrossEntropyBackward(View<float> logits, View<int> targets, View<float> logSumExp, View<float> lossGradient, int rows, int classes, View<float> logitsGradient) => throw new NotImplementedException();
     public void SumColumns(View<float> input, int rows, int columns, View<float> output) => throw new NotImplementedException();
     public void SumOfSquares(View<float> input, View<float> output) => throw new NotImplementedException();
     public void EmbeddingBackward(View<int> indices, View<float> outputGradient, int tableRows, int width, View<float> tableGradient) => throw new NotImplementedException();
-    public void Dropout(in DropoutMask mask, View<float> input, View<float> output) => throw new NotImplementedException();
-    public void Adam(in AdamStep step, IReadOnlyList<AdamTensor> tensors) => throw new NotImplementedException();
 }
