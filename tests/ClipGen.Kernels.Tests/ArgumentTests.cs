@@ -66,6 +66,59 @@ public sealed class ArgumentTests : IDisposable
     }
 
     [Fact]
+    public void AttentionForTraining()
+    {
+        var shape = new AttentionShape { Batch = 1, Heads = 1, HeadSize = 4, QueryLength = 1, KeyLength = 2 };
+        var mask = new DropoutMask(0.5f, default);
+        Refused("AttentionTraining", "'key'", () => cpu.AttentionTraining(shape, mask, four, four, eight, four));
+        Refused("AttentionTraining", "probability 1,", () => cpu.AttentionTraining(shape, mask with { Probability = 1 }, four, eight, eight, four));
+        Refused("AttentionBackward", "probability NaN", () => cpu.AttentionBackward(shape, mask with { Probability = float.NaN }, four, eight, eight, four, four, four, eight, eight));
+        // Each of the eight operands one float short.
+        string[] names = ["query", "key", "value", "output", "outputGradient", "queryGradient", "keyGradient", "valueGradient"];
+        View<float>[] whole = [four, eight, eight, four, four, four, eight, eight];
+        for (var i = 0; i < names.Length; i++)
+        {
+            var x = whole.ToArray();
+            x[i] = x[i].Slice(0, x[i].Length - 1);
+            Refused("AttentionBackward", $"'{names[i]}'", () => cpu.AttentionBackward(shape, mask, x[0], x[1], x[2], x[3], x[4], x[5], x[6], x[7]));
+        }
+        Refused("Attention", "keys (2)", () => cpu.AttentionBackward(shape with { QueryLength = 3, Causal = true }, mask, eight, eight, eight, eight, eight, eight, eight, eight));
+    }
+
+    [Fact]
+    public void TrainingOps()
+    {
+        Refused("SoftmaxBackward", "'output'", () => cpu.SoftmaxBackward(four, eight, 2, 4, eight));
+        Refused("SoftmaxBackward", "'outputGradient'", () => cpu.SoftmaxBackward(eight, four, 2, 4, eight));
+        Refused("SoftmaxBackward", "'inputGradient'", () => cpu.SoftmaxBackward(eight, eight, 2, 4, four));
+        Refused("CrossEntropy", "'logits'", () => cpu.CrossEntropy(four, two, 2, 4, four, four));
+        Refused("CrossEntropy", "'targets'", () => cpu.CrossEntropy(eight, two.Slice(0, 1), 2, 4, four, four));
+        Refused("CrossEntropy", "'losses'", () => cpu.CrossEntropy(eight, two, 2, 4, four.Slice(0, 1), four));
+        Refused("CrossEntropy", "'logSumExp'", () => cpu.CrossEntropy(eight, two, 2, 4, four, four.Slice(0, 1)));
+        Refused("CrossEntropy", "2 rows of 0 classes", () => cpu.CrossEntropy(eight, two, 2, 0, four, four));
+        Refused("CrossEntropy", "target 4 of row 1 is outside the 4 classes", () => cpu.CrossEntropy(eight, arrays.From(3, 4), 2, 4, four, four));
+        Refused("CrossEntropyBackward", "target -1 of row 0", () => cpu.CrossEntropyBackward(eight, arrays.From(-1, 0), four, four, 2, 4, eight));
+        Refused("CrossEntropyBackward", "'lossGradient'", () => cpu.CrossEntropyBackward(eight, two, four, four.Slice(0, 1), 2, 4, eight));
+        Refused("CrossEntropyBackward", "'logitsGradient'", () => cpu.CrossEntropyBackward(eight, two, four, four, 2, 4, four));
+        Refused("Dropout", "'output'", () => cpu.Dropout(default, eight, four));
+        foreach (var probability in new[] { 1, -0.1f, float.NaN })
+            Refused("Dropout", $"probability {probability},", () => cpu.Dropout(new DropoutMask(probability, default), four, four));
+    }
+
+    [Fact]
+    public void Adam()
+    {
+        var step = new AdamStep { Step = 1, LearningRate = 0.1, Beta1 = 0.9, Beta2 = 0.99 };
+        var tensor = new AdamTensor(four, four, four, four);
+        Refused("Adam", "step 0", () => cpu.Adam(step with { Step = 0 }, [tensor]));
+        Refused("Adam", "betas 1 and 0.99", () => cpu.Adam(step with { Beta1 = 1 }, [tensor]));
+        Refused("Adam", "betas 0.9 and NaN", () => cpu.Adam(step with { Beta2 = double.NaN }, [tensor]));
+        Refused("Adam", "tensor 1 has 4 elements, its gradient 8", () => cpu.Adam(step, [tensor, tensor with { Gradient = eight }]));
+        Refused("Adam", "mean 8", () => cpu.Adam(step, [tensor with { Mean = eight }]));
+        Refused("Adam", "variance 2", () => cpu.Adam(step, [tensor with { Variance = four.Slice(0, 2) }]));
+    }
+
+    [Fact]
     public void AttentionDecode()
     {
         var shape = new AttentionDecodeShape(1, 1, 2, 2);

@@ -62,6 +62,27 @@ public sealed class BatchIndependenceTests
 
     [Theory]
     [MemberData(nameof(Levels))]
+    public void AttentionBackward(SimdLevel level)
+    {
+        // 110 positions make two blocks of queries. The gradients are three views into one packed array.
+        foreach (var (heads, size, length, causal) in new[] { (1, 40, 110, true), (3, 17, 30, false), (1, 8, 200, false) })
+        {
+            var width = heads * size;
+            Check(level, 3, [("qkv", length * 3 * width), ("dy", length * width)], [], length * 3 * width, (cpu, count, data, y) =>
+            {
+                using var arrays = new DeviceArrays(cpu);
+                var all = data["qkv"];
+                var output = arrays.Empty<float>(count * length * width);
+                var shape = new AttentionShape { Batch = count, Heads = heads, HeadSize = size, QueryLength = length, KeyLength = length, Causal = causal, QueryStride = 3 * width, KeyStride = 3 * width };
+                View<float> Part(View<float> packed, int i) => packed.Slice(i * width, packed.Length - i * width);
+                cpu.Attention(shape, all, Part(all, 1), Part(all, 2), output);
+                cpu.AttentionBackward(shape, DropoutMask.None, all, Part(all, 1), Part(all, 2), output, data["dy"], y, Part(y, 1), Part(y, 2));
+            });
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Levels))]
     public void AttentionDecode(SimdLevel level)
     {
         const int heads = 5, size = 67, max = 120, width = heads * size;
