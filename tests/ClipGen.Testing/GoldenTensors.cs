@@ -28,6 +28,7 @@ public static class GoldenTensors
             Array values = type switch
             {
                 "F32" => MemoryMarshal.Cast<byte, float>(data).ToArray(),
+                "F16" => MemoryMarshal.Cast<byte, Half>(data).ToArray().Select(value => (float)value).ToArray(),
                 "I64" => MemoryMarshal.Cast<byte, long>(data).ToArray(),
                 "U8" or "BOOL" => data.ToArray(),
                 _ => throw new NotSupportedException($"{string.Join('/', parts)}: tensor '{entry.Name}' has element type {type}"),
@@ -57,7 +58,7 @@ public static class GoldenTensors
 
 /// <summary>One golden tensor.</summary>
 /// <param name="Shape">Axes in PyTorch's order; none for a single value.</param>
-/// <param name="DType">Element type as the file has it: F32, I64, U8, BOOL.</param>
+/// <param name="DType">Element type as the file has it: F32, F16, I64, U8, BOOL.</param>
 /// <param name="Data">The row-major elements: a float[], long[] or byte[].</param>
 public sealed record GoldenTensor(long[] Shape, string DType, Array Data)
 {
@@ -67,7 +68,7 @@ public sealed record GoldenTensor(long[] Shape, string DType, Array Data)
     /// <summary>Axes as ints.</summary>
     public int[] Axes => [.. Shape.Select(axis => checked((int)axis))];
 
-    /// <summary>Elements of an F32 tensor.</summary>
+    /// <summary>Elements of an F32 or F16 tensor.</summary>
     public float[] Floats => Data as float[] ?? throw new InvalidOperationException($"the tensor holds {DType}, not F32");
 
     /// <summary>Elements of an I64 tensor.</summary>
