@@ -32,12 +32,54 @@ public sealed class ArgumentTests : IDisposable
         Refused("MatMul", "argument 'output' has 1 elements, expected 2", () => cpu.MatMul(four, 1, packed, default, four.Slice(0, 1)));
         Refused("MatMul", "Bias", () => cpu.MatMul(four, 1, packed, new Epilogue { Bias = four.Slice(0, 1) }, four));
         Refused("MatMul", "Residual", () => cpu.MatMul(four, 1, packed, new Epilogue { Residual = four.Slice(0, 1) }, four));
-        Refused("MatMul", "'b'", () => cpu.MatMul(four, four, 1, 2, 4, default, four));
         Refused("MatMul", "-1 rows of a", () => cpu.MatMul(four, -1, packed, default, four));
         Refused("PackRows", "rows 1..3", () => cpu.PackRows(new float[8], 1, 2, packed));
         Refused("PackRows", "7 floats", () => cpu.PackRows(new float[7], 0, 2, packed));
         Assert.Throws<ArgumentOutOfRangeException>(() => cpu.AllocatePacked(-1, 1));
         Assert.Throws<ArgumentNullException>(() => cpu.MatMul(four, 1, null!, default, four));
+    }
+
+    [Fact]
+    public void MatMulPlain()
+    {
+        Refused("MatMulPlain", "argument 'a' has 4 elements, expected 8", () => cpu.MatMulPlain(new MatMulShape(2, 1, 4), four, four, default, four));
+        Refused("MatMulPlain", "argument 'b' has 4 elements, expected 8", () => cpu.MatMulPlain(new MatMulShape(1, 2, 4, true, true), four, four, default, four));
+        Refused("MatMulPlain", "argument 'output' has 4 elements, expected 8", () => cpu.MatMulPlain(new MatMulShape(2, 4, 2), four, eight, default, four));
+        Refused("MatMulPlain", "Bias", () => cpu.MatMulPlain(new MatMulShape(1, 2, 2), four, four, new Epilogue { Bias = four.Slice(0, 1) }, four));
+        Refused("MatMulPlain", "Residual", () => cpu.MatMulPlain(new MatMulShape(1, 2, 2), four, four, new Epilogue { Residual = four.Slice(0, 1) }, four));
+        Refused("MatMulPlain", "illegal sizes: 1x-2x2", () => cpu.MatMulPlain(new MatMulShape(1, -2, 2), four, four, default, four));
+    }
+
+    [Fact]
+    public void ConvolutionGradients()
+    {
+        var shape = new Conv2dShape { Batch = 1, Height = 2, Width = 2, InChannels = 1, OutChannels = 2, Kernel = 2 };
+        Refused("Conv2dPlain", "argument 'filter' has 4 elements, expected 8", () => cpu.Conv2dPlain(four, shape, four, default, eight));
+        Refused("Conv2dPlain", "'input'", () => cpu.Conv2dPlain(four, shape with { Batch = 2 }, eight, default, eight));
+        Refused("Conv2dPlain", "'output'", () => cpu.Conv2dPlain(four, shape, eight, default, four.Slice(0, 1)));
+        Refused("Conv2dPlain", "illegal sizes", () => cpu.Conv2dPlain(four, shape with { Kernel = 0 }, eight, default, eight));
+        Refused("Conv2dBackwardInput", "argument 'outputGradient' has 1 elements, expected 2", () => cpu.Conv2dBackwardInput(four.Slice(0, 1), shape, eight, four));
+        Refused("Conv2dBackwardInput", "'filter'", () => cpu.Conv2dBackwardInput(four, shape, four, four));
+        Refused("Conv2dBackwardInput", "'inputGradient'", () => cpu.Conv2dBackwardInput(four, shape, eight, four.Slice(0, 3)));
+        Refused("Conv2dBackwardInput", "smaller than the 2x2 filter", () => cpu.Conv2dBackwardInput(four, shape with { Width = 1 }, eight, four));
+        Refused("Conv2dBackwardFilter", "'input'", () => cpu.Conv2dBackwardFilter(four.Slice(0, 3), shape, four, eight));
+        Refused("Conv2dBackwardFilter", "'outputGradient'", () => cpu.Conv2dBackwardFilter(eight, shape with { Batch = 2 }, four.Slice(0, 3), eight));
+        Refused("Conv2dBackwardFilter", "argument 'filterGradient' has 4 elements, expected 8", () => cpu.Conv2dBackwardFilter(four, shape, four, four));
+        Refused("Conv2dBackwardFilter", "illegal sizes", () => cpu.Conv2dBackwardFilter(four, shape with { Stride = 0 }, four, eight));
+    }
+
+    [Fact]
+    public void ParameterGradients()
+    {
+        Refused("SumColumns", "argument 'input' has 4 elements, expected 8", () => cpu.SumColumns(four, 2, 4, four));
+        Refused("SumColumns", "'output'", () => cpu.SumColumns(eight, 1, 8, four));
+        Refused("SumColumns", "illegal sizes: -1x4", () => cpu.SumColumns(four, -1, 4, four));
+        Refused("SumOfSquares", "'output'", () => cpu.SumOfSquares(four, four.Slice(0, 0)));
+        Refused("EmbeddingBackward", "index 2 at 1 is outside the table of 2 rows", () => cpu.EmbeddingBackward(arrays.From(1, 2), four, 2, 2, four));
+        Refused("EmbeddingBackward", "index -1 at 0", () => cpu.EmbeddingBackward(arrays.From(-1), four, 2, 2, four));
+        Refused("EmbeddingBackward", "argument 'outputGradient' has 4 elements, expected 8", () => cpu.EmbeddingBackward(two, four, 1, 4, four));
+        Refused("EmbeddingBackward", "'tableGradient'", () => cpu.EmbeddingBackward(two, eight, 3, 2, four));
+        Refused("EmbeddingBackward", "table of 2 rows of -1", () => cpu.EmbeddingBackward(two, eight, 2, -1, four));
     }
 
     [Fact]

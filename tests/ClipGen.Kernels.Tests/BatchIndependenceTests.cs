@@ -26,6 +26,50 @@ public sealed class BatchIndependenceTests
 
     [Theory]
     [MemberData(nameof(Levels))]
+    public void MatMulPlainGivesTheBitsOfPackedOperands(SimdLevel level)
+    {
+        const int m = 29, n = 45, k = 530;
+        var (a, b) = (CaseData.Normal(m * k, 1), CaseData.Normal(n * k, 2));
+        using var cpu = CpuBackend.InSoftware(2, level);
+        using var arrays = new DeviceArrays(cpu);
+        var y = arrays.Empty<float>(m * n);
+        using (var packed = cpu.AllocatePacked(n, k))
+        {
+            cpu.PackRows(b, 0, n, packed);
+            cpu.MatMul(arrays.From(a), m, packed, default, y);
+        }
+        var expected = arrays.Read(y);
+        foreach (var (transposeA, transposeB) in new[] { (false, false), (false, true), (true, false), (true, true) })
+        {
+            cpu.MatMulPlain(new MatMulShape(m, n, k, transposeA, transposeB), arrays.From(transposeA ? Transposed(a, m, k) : a), arrays.From(transposeB ? Transposed(b, n, k) : b), default, y);
+            Assert.Equal(expected, arrays.Read(y));
+        }
+        // Nor do the other rows and columns matter: a corner of the product.
+        cpu.MatMulPlain(new MatMulShape(3, 2, k), arrays.From(a[..(3 * k)]), arrays.From(b[..(2 * k)]), default, y);
+        var corner = arrays.Read(y);
+        for (var i = 0; i < 3; i++) Assert.Equal(expected[(i * n)..(i * n + 2)], corner[(i * 2)..(i * 2 + 2)]);
+
+        static float[] Transposed(float[] matrix, int rows, int columns) => [.. Enumerable.Range(0, matrix.Length).Select(at => matrix[at % rows * columns + at / rows])];
+    }
+
+    [Theory]
+    [MemberData(nameof(Levels))]
+    public void Conv2dBackwardInput(SimdLevel level)
+    {
+        foreach (var shape in new Conv2dShape[]
+        {
+            new() { Batch = 1, Height = 9, Width = 7, InChannels = 5, OutChannels = 37, Kernel = 3, PadBefore = 1, PadAfter = 1 },
+            new() { Batch = 1, Height = 5, Width = 4, InChannels = 40, OutChannels = 6, Kernel = 3, PadBefore = 1, PadAfter = 1, Upsample = 2 },
+            new() { Batch = 1, Height = 8, Width = 6, InChannels = 33, OutChannels = 5, Kernel = 3, Stride = 2, PadAfter = 1 },
+            new() { Batch = 1, Height = 9, Width = 8, InChannels = 5, OutChannels = 40, Kernel = 4, Stride = 4 },
+            new() { Batch = 1, Height = 5, Width = 5, InChannels = 140, OutChannels = 300, Kernel = 1 },
+        })
+            Check(level, 4, [("dy", shape.OutHeight * shape.OutWidth * shape.OutChannels)], [("w", shape.OutChannels * shape.K)], shape.Height * shape.Width * shape.InChannels, (cpu, count, data, dx) =>
+                cpu.Conv2dBackwardInput(data["dy"], shape with { Batch = count }, data["w"], dx));
+    }
+
+    [Theory]
+    [MemberData(nameof(Levels))]
     public void Conv2d(SimdLevel level)
     {
         foreach (var shape in new Conv2dShape[]

@@ -44,12 +44,6 @@ internal sealed class RecordingBackend(IBackend inner) : IBackend
         inner.MatMul(a, m, b, epilogue, output);
     }
 
-    public void MatMul(View<float> a, View<float> b, int m, int n, int k, in Epilogue epilogue, View<float> output)
-    {
-        Note(7);
-        inner.MatMul(a, b, m, n, k, epilogue, output);
-    }
-
     public void Conv2d(View<float> input, in Conv2dShape shape, PackedMatrix filter, in Epilogue epilogue, View<float> output)
     {
         Note(5);

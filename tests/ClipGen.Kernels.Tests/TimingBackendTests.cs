@@ -16,7 +16,7 @@ public sealed class TimingBackendTests
         Assert.Empty(backend.Times);
 
         backend.MatMul(x, 8, packed, default, y.Slice(0, 40));
-        backend.MatMul(x, x, 2, 3, 4, default, y.Slice(0, 6));
+        backend.MatMulPlain(new MatMulShape(2, 3, 4), x, x, default, y.Slice(0, 6));
         Check(backend, "MatMul", 2, 2.0 * (8 * 5 * 12 + 2 * 3 * 4), 4.0 * (8 * 12 + 5 * 12 + 8 * 5 + 2 * 4 + 3 * 4 + 2 * 3));
 
         var conv = new Conv2dShape { Batch = 2, Height = 4, Width = 4, InChannels = 3, OutChannels = 5, Kernel = 2, Stride = 2 };

@@ -61,7 +61,7 @@ public sealed class VerifyingBackendTests
         var y = arrays.Empty<float>(12);
         backend.Activate(Activation.Silu, x, y);
         backend.LayerNorm(y, one, one, 3, 4, 1e-5f, y);
-        backend.MatMul(x, y, 3, 3, 4, default, arrays.Empty<float>(9));
+        backend.MatMulPlain(new MatMulShape(3, 3, 4), x, y, default, arrays.Empty<float>(9));
         backend.ArgMaxRows(y, 3, 4, arrays.Empty<int>(3));
     }
 }

@@ -9,15 +9,30 @@ internal sealed class MatMulCases : IOpCases
         foreach (var (m, n, k) in new[] { (1, 1, 1), (1, 33, 7), (2, 31, 300), (3, 64, 257), (5, 32, 256), (12, 37, 19), (13, 65, 512), (25, 96, 130), (97, 40, 33), (7, 5, 0), (0, 5, 3), (113, 129, 61) })
         {
             yield return Packed(m, n, k, Activation.None, bias: false, residual: false);
-            yield return Plain(m, n, k);
+            foreach (var orientation in Orientations) yield return Plain(orientation with { M = m, N = n, K = k });
         }
         foreach (var activation in Enum.GetValues<Activation>())
             yield return Packed(14, 45, 70, activation, bias: true, residual: true);
         yield return Packed(4, 32, 16, Activation.None, bias: false, residual: true);
-        yield return InPlaceResidual(13, 70, 300);
+        foreach (var orientation in Orientations)
+        {
+            yield return Plain(orientation with { M = 13, N = 70, K = 300 }, residualInPlace: true);
+            yield return Plain(orientation with { M = 50, N = 37, K = 29 }, Activation.Gelu, bias: true);
+            // Around the width of a panel, the height of a tile and the blocks that are packed side by side.
+            foreach (var (m, n, k) in new[] { (4, 15, 5), (6, 16, 255), (11, 17, 256), (24, 127, 3), (49, 128, 2), (95, 160, 1), (96, 31, 257) })
+                yield return Plain(orientation with { M = m, N = n, K = k });
+        }
+        // So deep that B is packed in three slices of one group of columns.
+        yield return Plain(new MatMulShape(2, 70, 20000), Activation.None, bias: true);
+        yield return Plain(new MatMulShape(3, 70, 20000, TransposeA: true, TransposeB: true), residualInPlace: true);
         foreach (var (m, n, k) in new[] { (1, 4096, 1024), (8, 4096, 1024), (64, 4096, 1024), (576, 4096, 1024), (2048, 4096, 1024), (8, 16384, 1024) })
             yield return Packed(m, n, k, Activation.None, bias: false, residual: false, large: true);
+        // The GPT in training: forward, the gradients of an input, of a weight and of the head's.
+        foreach (var shape in new MatMulShape[] { new(256, 4096, 1024), new(256, 1024, 4096, TransposeB: true), new(4096, 1024, 256, true, true), new(256, 1024, 16384, TransposeB: true), new(16384, 1024, 256, true, true) })
+            yield return Plain(shape, large: true);
     }
+
+    private static readonly MatMulShape[] Orientations = [new(0, 0, 0), new(0, 0, 0, TransposeB: true), new(0, 0, 0, TransposeA: true), new(0, 0, 0, true, true)];
 
     /// <summary>K products of standard normal values: a chain of n roundings errs by about sqrt(n)·2⁻²⁴ of the running sum's size, sqrt(n); five times that, and the epilogue's own rounding.</summary>
     private static Tolerance For(int k) => new(2e-6, 5 * (k + 4) * Math.ScaleB(1, -24), "random walk of k roundings, each of a sum of size sqrt(k), times five");
@@ -40,13 +55,19 @@ internal sealed class MatMulCases : IOpCases
         }, large);
     }
 
-    private static OpCase Plain(int m, int n, int k) =>
-        OpCase.Create<IMatMul>($"MatMul plain {m}x{n}x{k}",
-            [CaseBuffer.Input("a", CaseData.Normal(m * k, 1)), CaseBuffer.Input("w", CaseData.Normal(n * k, 2)), CaseBuffer.Output("y", m * n)],
-            For(k), Work(m, n, k), (op, args) => op.MatMul(args["a"], args["w"], m, n, k, default, args["y"]));
-
-    private static OpCase InPlaceResidual(int m, int n, int k) =>
-        OpCase.Create<IMatMul>($"MatMul residual in place {m}x{n}x{k}",
-            [CaseBuffer.Input("a", CaseData.Normal(m * k, 1)), CaseBuffer.Input("w", CaseData.Normal(n * k, 2)), CaseBuffer.InOut("y", CaseData.Normal(m * n, 5))],
-            For(k), Work(m, n, k), (op, args) => op.MatMul(args["a"], args["w"], m, n, k, new Epilogue { Residual = args["y"] }, args["y"]));
+    private static OpCase Plain(MatMulShape shape, Activation activation = Activation.None, bool bias = false, bool residualInPlace = false, bool large = false)
+    {
+        var (m, n, k) = (shape.M, shape.N, shape.K);
+        // Large cases are not compared; uniform values are made in a fraction of the time.
+        List<CaseBuffer> buffers =
+        [
+            CaseBuffer.Input("a", large ? CaseData.Uniform(m * k, 1, -1, 1) : CaseData.Normal(m * k, 1)),
+            CaseBuffer.Input("w", large ? CaseData.Uniform(n * k, 2, -1, 1) : CaseData.Normal(n * k, 2)),
+            residualInPlace ? CaseBuffer.InOut("y", CaseData.Normal(m * n, 5)) : CaseBuffer.Output("y", m * n),
+        ];
+        if (bias) buffers.Add(CaseBuffer.Input("bias", CaseData.Normal(n, 3)));
+        var name = $"MatMulPlain {m}x{n}x{k} {(shape.TransposeA ? "At" : "A")}{(shape.TransposeB ? "Bt" : "B")} {activation}{(bias ? " bias" : "")}{(residualInPlace ? " residual in place" : "")}";
+        return OpCase.Create<IMatMul>(name, buffers, For(k), Work(m, n, k),
+            (op, args) => op.MatMulPlain(shape, args["a"], args["w"], new Epilogue { Bias = args["bias"], Activation = activation, Residual = residualInPlace ? args["y"] : default }, args["y"]), large);
+    }
 }

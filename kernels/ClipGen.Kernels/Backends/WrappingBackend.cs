@@ -51,13 +51,6 @@ public abstract class WrappingBackend(IBackend inner) : IBackend
     }
 
     /// <inheritdoc/>
-    public void MatMul(View<float> a, View<float> b, int m, int n, int k, in Epilogue epilogue, View<float> output)
-    {
-        var e = epilogue;
-        Around(MatMulWork(m, n, k), x => x.MatMul(a, b, m, n, k, e, output), output);
-    }
-
-    /// <inheritdoc/>
     public void Conv2d(View<float> input, in Conv2dShape shape, PackedMatrix filter, in Epilogue epilogue, View<float> output)
     {
         var (s, e) = (shape, epilogue);

@@ -19,6 +19,78 @@ internal static unsafe class TilePacking
         for (; group + 2 <= panelRows; group += 2) Transpose2(rows[group], rows[group + 1], depth, panelRows, panel + group);
     }
 
+    /// <summary>
+    /// Writes <paramref name="depth"/> steps of neighbouring panels of A from a matrix that holds it transposed, a row of M for each k:
+    /// <c>panels[c / panelRows][k][c % panelRows] = source[k · stride + c]</c>. The tile of a step is a run of memory, so nothing is rearranged.
+    /// Rows that the last panel lacks repeat its last one.
+    /// </summary>
+    /// <param name="source">First row.</param>
+    /// <param name="stride">Floats between two rows.</param>
+    /// <param name="columns">Columns to take, which become rows of A.</param>
+    /// <param name="depth">Rows to take.</param>
+    /// <param name="panelRows">Rows of a panel of A: 4, 6 or 12.</param>
+    /// <param name="panels">First step of the first panel.</param>
+    /// <param name="panelFloats">Floats between two panels.</param>
+    public static void PackAColumns(float* source, long stride, int columns, int depth, int panelRows, float* panels, long panelFloats)
+    {
+        var whole = columns / panelRows;
+        var rest = columns % panelRows;
+        for (var k = 0; k < depth; k++)
+        {
+            // Row by row of the source, all panels at once: each cache line is read once, and the panels are written as streams.
+            var from = source + k * stride;
+            var to = panels + (long)k * panelRows;
+            for (var panel = 0; panel < whole; panel++)
+            {
+                Vector128.Load(from).Store(to);
+                if (panelRows == 6)
+                {
+                    *(long*)(to + 4) = *(long*)(from + 4);
+                }
+                else if (panelRows == 12)
+                {
+                    Vector128.Load(from + 4).Store(to + 4);
+                    Vector128.Load(from + 8).Store(to + 8);
+                }
+                from += panelRows;
+                to += panelFloats;
+            }
+            if (rest == 0) continue;
+            for (var r = 0; r < panelRows; r++) to[r] = from[Math.Min(r, rest - 1)];
+        }
+    }
+
+    /// <summary>
+    /// Writes <paramref name="depth"/> steps of neighbouring panels of B from a matrix that holds it transposed, a row of N for each k:
+    /// <c>panels[n / 16][k][n % 16] = source[k · stride + n]</c>. Columns that the last panel lacks are zeros.
+    /// </summary>
+    public static void PackBColumns(float* source, long stride, int columns, int depth, float* panels, long panelFloats)
+    {
+        var whole = columns / GemmTile.PanelColumns;
+        var rest = columns % GemmTile.PanelColumns;
+        for (var k = 0; k < depth; k++)
+        {
+            var from = source + k * stride;
+            var to = panels + (long)k * GemmTile.PanelColumns;
+            for (var panel = 0; panel < whole; panel++)
+            {
+                Vector256.Load(from).Store(to);
+                Vector256.Load(from + 8).Store(to + 8);
+                from += GemmTile.PanelColumns;
+                to += panelFloats;
+            }
+            if (rest == 0) continue;
+            for (var n = 0; n < rest; n++) to[n] = from[n];
+            for (var n = rest; n < GemmTile.PanelColumns; n++) to[n] = 0;
+        }
+    }
+
+    /// <summary>Writes <paramref name="depth"/> steps of zeros into neighbouring panels of B.</summary>
+    public static void ClearBPanels(int panelCount, int depth, float* panels, long panelFloats)
+    {
+        for (var panel = 0; panel < panelCount; panel++) new Span<float>(panels + panel * panelFloats, checked(depth * GemmTile.PanelColumns)).Clear();
+    }
+
     /// <summary>Writes one row of a [N,K] operand into its column of the panels: <c>panels[n / 16][k][n % 16] = row[k]</c>.</summary>
     public static void PackBRow(float* row, int n, int k, float* panels)
     {

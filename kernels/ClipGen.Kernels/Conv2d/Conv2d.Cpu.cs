@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace ClipGen.Kernels;
 
 public sealed unsafe partial class CpuBackend : IConv2d
@@ -16,57 +18,114 @@ public sealed unsafe partial class CpuBackend : IConv2d
     public void Conv2d(View<float> input, in Conv2dShape shape, PackedMatrix filter, in Epilogue epilogue, View<float> output)
     {
         ArgumentNullException.ThrowIfNull(filter);
-        var s = shape;
-        Arguments.Require(s is { Batch: >= 0, Height: > 0, Width: > 0, InChannels: > 0, OutChannels: > 0, Kernel: > 0, Stride: > 0, PadBefore: >= 0, PadAfter: >= 0 } && s.Upsample is 1 or 2,
-            $"illegal sizes: {s.Batch} pictures of {s.Height}x{s.Width}, {s.InChannels} to {s.OutChannels} channels, kernel {s.Kernel}, stride {s.Stride}, padding {s.PadBefore}/{s.PadAfter}, upsample {s.Upsample}");
-        Arguments.Require(s.Height * s.Upsample + s.PadBefore + s.PadAfter >= s.Kernel && s.Width * s.Upsample + s.PadBefore + s.PadAfter >= s.Kernel, $"a picture of {s.Height}x{s.Width} is smaller than the {s.Kernel}x{s.Kernel} filter");
-        Arguments.Require(filter.N == s.OutChannels && filter.K == s.K, $"filter [{filter.N}, {filter.K}], expected [{s.OutChannels}, {s.K}]");
-        Arguments.Length(input, (long)s.Batch * s.Height * s.Width * s.InChannels);
-        int pixels = checked(s.OutHeight * s.OutWidth), n = s.OutChannels;
-        Arguments.Length(output, (long)s.Batch * pixels * n);
-        Arguments.OptionalLength(epilogue.Bias, n);
-        Arguments.OptionalLength(epilogue.Residual, (long)s.Batch * pixels * n);
-        if (s.Batch == 0) return;
+        CheckConvolution(shape);
+        Arguments.Require(filter.N == shape.OutChannels && filter.K == shape.K, $"filter [{filter.N}, {filter.K}], expected [{shape.OutChannels}, {shape.K}]");
+        CheckPictures(input, shape, epilogue, output);
+        if (shape.Batch == 0) return;
+        // One pixel is one row: a matrix product.
+        if (IsProduct(shape)) MatMul(input, checked(shape.Batch * shape.OutHeight * shape.OutWidth), filter, epilogue, output);
+        else Convolve(input, shape, PanelsOf(filter), epilogue, output);
+    }
 
-        if (s is { Kernel: 1, Stride: 1, PadBefore: 0, PadAfter: 0, Upsample: 1 })
+    /// <inheritdoc/>
+    public void Conv2dPlain(View<float> input, in Conv2dShape shape, View<float> filter, in Epilogue epilogue, View<float> output)
+    {
+        CheckConvolution(shape);
+        Arguments.Length(filter, (long)shape.OutChannels * shape.K);
+        CheckPictures(input, shape, epilogue, output);
+        if (shape.Batch == 0) return;
+        if (IsProduct(shape))
         {
-            // One pixel is one row: a matrix product.
-            MatMul(input, checked(s.Batch * pixels), filter, epilogue, output);
+            MatMulPlain(new MatMulShape(checked(shape.Batch * shape.OutHeight * shape.OutWidth), shape.OutChannels, shape.InChannels), input, filter, epilogue, output);
             return;
         }
+        using var packed = AllocatePacked(shape.OutChannels, shape.K);
+        PackPlainRows(Pointer(filter), shape.OutChannels, shape.K, PanelsOf(packed));
+        Convolve(input, shape, PanelsOf(packed), epilogue, output);
+    }
 
-        var panels = Pointer(new View<float>(filter.Memory, 0, filter.Memory.ByteLength / 4));
-        if (s is { Upsample: 2, Kernel: 3, Stride: 1, PadBefore: 1, PadAfter: 1 })
+    private static void CheckConvolution(in Conv2dShape s, [CallerMemberName] string op = "")
+    {
+        Arguments.Require(s is { Batch: >= 0, Height: > 0, Width: > 0, InChannels: > 0, OutChannels: > 0, Kernel: > 0, Stride: > 0, PadBefore: >= 0, PadAfter: >= 0 } && s.Upsample is 1 or 2,
+            $"illegal sizes: {s.Batch} pictures of {s.Height}x{s.Width}, {s.InChannels} to {s.OutChannels} channels, kernel {s.Kernel}, stride {s.Stride}, padding {s.PadBefore}/{s.PadAfter}, upsample {s.Upsample}", op);
+        Arguments.Require(s.Height * s.Upsample + s.PadBefore + s.PadAfter >= s.Kernel && s.Width * s.Upsample + s.PadBefore + s.PadAfter >= s.Kernel, $"a picture of {s.Height}x{s.Width} is smaller than the {s.Kernel}x{s.Kernel} filter", op);
+    }
+
+    private static void CheckPictures(View<float> input, in Conv2dShape s, in Epilogue epilogue, View<float> output, [CallerMemberName] string op = "")
+    {
+        Arguments.Length(input, (long)s.Batch * s.Height * s.Width * s.InChannels, op: op);
+        var outputs = (long)s.Batch * checked(s.OutHeight * s.OutWidth) * s.OutChannels;
+        Arguments.Length(output, outputs, op: op);
+        Arguments.OptionalLength(epilogue.Bias, s.OutChannels, op: op);
+        Arguments.OptionalLength(epilogue.Residual, outputs, op: op);
+    }
+
+    private static bool IsProduct(in Conv2dShape s) => s is { Kernel: 1, Stride: 1, PadBefore: 0, PadAfter: 0, Upsample: 1 };
+
+    private static bool IsEnlarging(in Conv2dShape s) => s is { Upsample: 2, Kernel: 3, Stride: 1, PadBefore: 1, PadAfter: 1 };
+
+    private void Convolve(View<float> input, in Conv2dShape s, float* panels, in Epilogue epilogue, View<float> output)
+    {
+        if (IsEnlarging(s))
         {
             ConvolveEnlarged(input, s, panels, epilogue, output);
             return;
         }
-        var geometry = new ConvolutionGeometry
-        {
-            Height = s.Height * s.Upsample,
-            Width = s.Width * s.Upsample,
-            Channels = s.InChannels,
-            Kernel = s.Kernel,
-            Stride = s.Stride,
-            PadTop = s.PadBefore,
-            PadLeft = s.PadBefore,
-            OutHeight = s.OutHeight,
-            OutWidth = s.OutWidth,
-            OutFirst = 0,
-            OutStep = 1,
-            OutRow = s.OutWidth,
-            OutPixels = pixels,
-        };
+        var geometry = GeometryOf(s);
         if (s.Upsample == 1)
         {
-            Convolve(input, geometry, s.Batch, panels, n, epilogue, output);
+            Convolve(input, geometry, s.Batch, panels, s.OutChannels, epilogue, output);
             return;
         }
         using var memory = Allocate(16L * s.Batch * s.Height * s.Width * s.InChannels);
         var enlarged = new View<float>(memory, 0, 4L * s.Batch * s.Height * s.Width * s.InChannels);
         UpsampleNearest2x(input, s.Batch, s.Height, s.Width, s.InChannels, enlarged);
-        Convolve(enlarged, geometry, s.Batch, panels, n, epilogue, output);
+        Convolve(enlarged, geometry, s.Batch, panels, s.OutChannels, epilogue, output);
     }
+
+    /// <summary>The convolution as it is, over the enlarged picture where there is one.</summary>
+    private static ConvolutionGeometry GeometryOf(in Conv2dShape s) => new()
+    {
+        Height = s.Height * s.Upsample,
+        Width = s.Width * s.Upsample,
+        Channels = s.InChannels,
+        KernelHeight = s.Kernel,
+        KernelWidth = s.Kernel,
+        Stride = s.Stride,
+        PadTop = s.PadBefore,
+        PadLeft = s.PadBefore,
+        OutHeight = s.OutHeight,
+        OutWidth = s.OutWidth,
+        OutFirst = 0,
+        OutStep = 1,
+        OutRow = s.OutWidth,
+        OutPixels = s.OutHeight * s.OutWidth,
+    };
+
+    /// <summary>One of the four convolutions of an <see cref="IsEnlarging"/> one: a 2x2 filter over the small picture that writes every other pixel of every other row.</summary>
+    private static ConvolutionGeometry EnlargingPhase(in Conv2dShape s, int down, int right) => new()
+    {
+        Height = s.Height,
+        Width = s.Width,
+        Channels = s.InChannels,
+        KernelHeight = 2,
+        KernelWidth = 2,
+        Stride = 1,
+        PadTop = 1 - down,
+        PadLeft = 1 - right,
+        OutHeight = s.Height,
+        OutWidth = s.Width,
+        OutFirst = down * 2 * s.Width + right,
+        OutStep = 2,
+        OutRow = 4 * s.Width,
+        OutPixels = 4 * s.Height * s.Width,
+    };
+
+    /// <summary>
+    /// Tap of a phase's 2x2 filter that holds tap t of the 3x3 filter: filter row t of output row 2y + down lies over enlarged row 2y + down + t − 1,
+    /// which is row y − 1 + (down + t + 1) / 2 of the picture. The same for columns.
+    /// </summary>
+    private static int EnlargingTap(int down, int t) => (down + t + 1) / 2 - down;
 
     /// <summary>
     /// Nearest x2 and a 3x3 filter as four 2x2 filters over the small picture: an output pixel sees only 2x2 different pixels, so the
@@ -89,35 +148,18 @@ public sealed unsafe partial class CpuBackend : IConv2d
                 new Span<float>(to, checked((int)(kernel * kernel * tapFloats))).Clear();
                 for (var tap = 0; tap < taps; tap++)
                 {
-                    // Filter row t of output row 2y + down lies over enlarged row 2y + down + t − 1, which is row y − 1 + (down + t + 1) / 2 of the picture.
-                    int i = (down + tap / 3 + 1) / 2 - down, j = (right + tap % 3 + 1) / 2 - right;
-                    var sum = to + (i * kernel + j) * tapFloats;
+                    var sum = to + (EnlargingTap(down, tap / 3) * kernel + EnlargingTap(right, tap % 3)) * tapFloats;
                     ElementwiseKernel.Combine<AddPair>(level, sum, panels + (panel * taps + tap) * tapFloats, (int)tapFloats, sum);
                 }
             });
-            Convolve(input, new ConvolutionGeometry
-            {
-                Height = s.Height,
-                Width = s.Width,
-                Channels = channels,
-                Kernel = kernel,
-                Stride = 1,
-                PadTop = 1 - down,
-                PadLeft = 1 - right,
-                OutHeight = s.Height,
-                OutWidth = s.Width,
-                OutFirst = down * 2 * s.Width + right,
-                OutStep = 2,
-                OutRow = 4 * s.Width,
-                OutPixels = 4 * s.Height * s.Width,
-            }, s.Batch, summed, s.OutChannels, epilogue, output);
+            Convolve(input, EnlargingPhase(s, down, right), s.Batch, summed, s.OutChannels, epilogue, output);
         }
     }
 
     private void Convolve(View<float> input, in ConvolutionGeometry geometry, int batch, float* panels, int n, in Epilogue epilogue, View<float> output)
     {
         var s = geometry;
-        int pixels = s.OutHeight * s.OutWidth, k = s.Kernel * s.Kernel * s.Channels;
+        int pixels = s.OutHeight * s.OutWidth, k = s.K;
         var level = Simd;
         var tileRows = GemmTile.Rows(level);
         float* x = Pointer(input), y = Pointer(output), bias = Pointer(epilogue.Bias), residual = Pointer(epilogue.Residual);
@@ -149,7 +191,7 @@ public sealed unsafe partial class CpuBackend : IConv2d
         using var sharedMemory = Allocate(shared ? 4 * borders * panelFloats + 64 : 0);
         var sharedPanels = shared ? Pointer(new View<float>(sharedMemory, 0, borders * panelFloats)) : null;
 
-        var rowOffsets = new long[s.Kernel];
+        var rowOffsets = new long[s.KernelHeight];
         for (var i = 0; i < rowOffsets.Length; i++) rowOffsets[i] = (long)i * s.Width * s.Channels;
         for (var n0 = 0; n0 < batch; n0++)
         {
@@ -192,7 +234,7 @@ public sealed unsafe partial class CpuBackend : IConv2d
                 {
                     var column = group * GemmTile.Columns;
                     var columns = Math.Min(GemmTile.Columns, n - column);
-                    GemmTile.MultiplyPatches(level, tiles, rowOffsets, s.Kernel * s.Channels, panels + (long)column * k, columns, sums);
+                    GemmTile.MultiplyPatches(level, tiles, rowOffsets, s.KernelWidth * s.Channels, panels + (long)column * k, columns, sums);
                     // Row by row of the output, whose pixels are evenly spaced only inside a row; one stretch where rows follow each other.
                     for (var done = 0; done < rows;)
                     {

@@ -13,7 +13,7 @@ internal static unsafe class Conv2dPatches
         if (count != tileRows) return false;
         int row = firstPixel / s.OutWidth, column = firstPixel % s.OutWidth;
         int top = row * s.Stride - s.PadTop, left = column * s.Stride - s.PadLeft;
-        return column + count <= s.OutWidth && top >= 0 && top + s.Kernel <= s.Height && left >= 0 && left + (count - 1) * s.Stride + s.Kernel <= s.Width;
+        return column + count <= s.OutWidth && top >= 0 && top + s.KernelHeight <= s.Height && left >= 0 && left + (count - 1) * s.Stride + s.KernelWidth <= s.Width;
     }
 
     /// <summary>First pixel under the filter at an output that <see cref="IsInside"/>.</summary>
@@ -23,7 +23,7 @@ internal static unsafe class Conv2dPatches
     /// <summary>Packs the patches of up to <paramref name="tileRows"/> outputs of one picture into a panel [K][tileRows], K in (row, column, channel) order.</summary>
     public static void Pack(float* picture, in ConvolutionGeometry shape, int firstPixel, int count, int tileRows, float* panel)
     {
-        int channels = shape.Channels, kernel = shape.Kernel, outWidth = shape.OutWidth, height = shape.Height, width = shape.Width;
+        int channels = shape.Channels, kernel = shape.KernelWidth, outWidth = shape.OutWidth, height = shape.Height, width = shape.Width;
         var rows = stackalloc float*[GemmTile.MaxRows];
         var top = stackalloc int[GemmTile.MaxRows];
         var left = stackalloc int[GemmTile.MaxRows];
@@ -35,7 +35,7 @@ internal static unsafe class Conv2dPatches
             left[r] = pixel % outWidth * shape.Stride - shape.PadLeft;
             wide &= left[r] >= 0 && left[r] + kernel <= width;
         }
-        for (var i = 0; i < kernel; i++)
+        for (var i = 0; i < shape.KernelHeight; i++)
         {
             if (wide && kernel * channels <= ZeroFloats)
             {
@@ -65,7 +65,7 @@ internal static unsafe class Conv2dPatches
     private static float* AllocateZeros() => (float*)System.Runtime.InteropServices.NativeMemory.AllocZeroed(ZeroFloats, sizeof(float));
 }
 
-/// <summary>Sizes of one pass of the filter over a picture: a whole convolution, or one of the four that make up an enlarging one.</summary>
+/// <summary>Sizes of one pass of the filter over a picture: a whole convolution, one of the four that make up an enlarging one, or one of those that make up the gradient of one that skips pixels.</summary>
 internal readonly record struct ConvolutionGeometry
 {
     public required int Height { get; init; }
@@ -74,12 +74,16 @@ internal readonly record struct ConvolutionGeometry
 
     public required int Channels { get; init; }
 
-    public required int Kernel { get; init; }
+    public required int KernelHeight { get; init; }
+
+    public required int KernelWidth { get; init; }
 
     public required int Stride { get; init; }
 
+    /// <summary>Zero rows above; negative where rows of the picture are left out.</summary>
     public required int PadTop { get; init; }
 
+    /// <summary>Zero columns to the left; negative where columns are left out.</summary>
     public required int PadLeft { get; init; }
 
     public required int OutHeight { get; init; }
@@ -97,4 +101,7 @@ internal readonly record struct ConvolutionGeometry
 
     /// <summary>Pixels of a whole output picture.</summary>
     public required int OutPixels { get; init; }
+
+    /// <summary>Length of one filter.</summary>
+    public int K => KernelHeight * KernelWidth * Channels;
 }

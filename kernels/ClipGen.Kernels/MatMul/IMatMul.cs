@@ -1,6 +1,6 @@
 namespace ClipGen.Kernels;
 
-/// <summary>Matrix products: <c>Y[M,N] = epilogue(A[M,K] · Bᵀ)</c> with B stored as PyTorch stores a linear layer's weight, [N,K].</summary>
+/// <summary>Matrix products: <c>Y[M,N] = epilogue(A[M,K] · Bᵀ)</c>, as a rule with B stored as PyTorch stores a linear layer's weight, [N,K].</summary>
 /// <remarks>
 /// The arithmetic of one output element depends on its row of A, its row of B and K alone: never on M, on the batch it is in
 /// or on the number of threads. So a sequence gives the same bits alone and in a batch of 64.
@@ -15,9 +15,6 @@ public interface IMatMul
 
     /// <summary>Product with a packed operand. <paramref name="a"/> holds M rows of K, <paramref name="output"/> M rows of N. The output may not overlap <paramref name="a"/>.</summary>
     void MatMul(View<float> a, int m, PackedMatrix b, in Epilogue epilogue, View<float> output);
-
-    /// <summary>Product with an operand that is not packed: <paramref name="b"/> holds N rows of K.</summary>
-    void MatMul(View<float> a, View<float> b, int m, int n, int k, in Epilogue epilogue, View<float> output);
 
     /// <summary>
     /// Product with operands in any orientation, none of them packed: what gradients are made of. <c>Y[M,N] = epilogue(op(A) · op(B)ᵀ)</c>, op(A) [M,K] and op(B) [N,K];

@@ -13,6 +13,12 @@ public sealed unsafe partial class CpuBackend : IMatMul
     // Below this many multiply-adds a fork-join (a few microseconds) costs more than the second core saves.
     private const long ParallelWork = 1 << 17;
 
+    // Below this many floats the same holds for packing them.
+    private const long ParallelPacking = 1 << 14;
+
+    // Panels of a transposed operand that are written side by side, row by row of the source.
+    private const int PanelsSideBySide = 8;
+
     /// <inheritdoc/>
     public PackedMatrix AllocatePacked(int n, int k)
     {
@@ -31,31 +37,89 @@ public sealed unsafe partial class CpuBackend : IMatMul
         ArgumentNullException.ThrowIfNull(destination);
         Arguments.Require(firstRow >= 0 && rowCount >= 0 && firstRow + rowCount <= destination.N, $"rows {firstRow}..{firstRow + rowCount} of a matrix with {destination.N}");
         Arguments.Require(rows.Length >= (long)rowCount * destination.K, $"{rows.Length} floats given for {rowCount} rows of {destination.K}");
-        var panels = Pointer(new View<float>(destination.Memory, 0, destination.Memory.ByteLength / 4));
-        fixed (float* source = rows) PackB(source, firstRow, rowCount, destination.K, panels);
+        fixed (float* source = rows) PackB(source, firstRow, rowCount, destination.K, PanelsOf(destination));
     }
 
     /// <inheritdoc/>
     public void MatMul(View<float> a, int m, PackedMatrix b, in Epilogue epilogue, View<float> output)
     {
         ArgumentNullException.ThrowIfNull(b);
-        Multiply(a, m, b.N, b.K, Pointer(new View<float>(b.Memory, 0, b.Memory.ByteLength / 4)), epilogue, output);
+        Arguments.Require(m >= 0, $"{m} rows of a");
+        Arguments.Length(a, (long)m * b.K);
+        CheckProduct(m, b.N, epilogue, output);
+        if (m == 0 || b.N == 0) return;
+        var packed = PackA(Pointer(a), m, b.K, transposed: false, b.N);
+        MultiplyPanels(packed, m, b.K, PanelsOf(b), new ProductOutput(epilogue, output, b.N), b.N);
     }
 
     /// <inheritdoc/>
-    public void MatMul(View<float> a, View<float> b, int m, int n, int k, in Epilogue epilogue, View<float> output)
+    public void MatMulPlain(in MatMulShape shape, View<float> a, View<float> b, in Epilogue epilogue, View<float> output)
     {
+        int m = shape.M, n = shape.N, k = shape.K;
+        Arguments.Require(m >= 0 && n >= 0 && k >= 0, $"illegal sizes: {m}x{n}x{k}");
+        Arguments.Length(a, (long)m * k);
         Arguments.Length(b, (long)n * k);
-        using var packed = AllocatePacked(n, k);
-        var panels = Pointer(new View<float>(packed.Memory, 0, packed.Memory.ByteLength / 4));
+        CheckProduct(m, n, epilogue, output);
+        if (m == 0 || n == 0) return;
+
+        var packed = PackA(Pointer(a), m, k, shape.TransposeA, n);
         var source = Pointer(b);
+        // B is packed a slice of columns at a time, each of which is used up while it is in the last-level cache: it never goes back to memory.
+        var groups = GemmTile.Groups(n);
+        var perSlice = (int)Math.Clamp(PanelFloats / (GemmTile.Columns * Math.Max(1L, k)), 1, groups);
+        using var memory = Allocate(4L * perSlice * GemmTile.Columns * k);
+        var panels = Pointer(new View<float>(memory, 0, memory.ByteLength / 4));
+        var target = new ProductOutput(epilogue, output, n);
+        for (var group = 0; group < groups; group += perSlice)
+        {
+            var column = group * GemmTile.Columns;
+            var columns = Math.Min(perSlice * GemmTile.Columns, n - column);
+            if (shape.TransposeB) PackPlainColumns(source + column, n, columns, k, panels);
+            else PackPlainRows(source + (long)column * k, columns, k, panels);
+            MultiplyPanels(packed, m, k, panels, target.From(column), columns);
+        }
+    }
+
+    private static float* PanelsOf(PackedMatrix packed) => Pointer(new View<float>(packed.Memory, 0, packed.Memory.ByteLength / 4));
+
+    private static void CheckProduct(int m, int n, in Epilogue epilogue, View<float> output, [System.Runtime.CompilerServices.CallerMemberName] string op = "")
+    {
+        Arguments.Length(output, (long)m * n, op: op);
+        Arguments.OptionalLength(epilogue.Bias, n, op: op);
+        Arguments.OptionalLength(epilogue.Residual, (long)m * n, op: op);
+    }
+
+    /// <summary>Packs <paramref name="n"/> rows of K, all that there are, with the padding of the last group.</summary>
+    private void PackPlainRows(float* source, int n, int k, float* panels)
+    {
+        ClearPadding(n, k, panels);
         const int rowsPerPart = 4 * GemmTile.Columns;
-        Workers.For((n + rowsPerPart - 1) / rowsPerPart, part =>
+        RunParts((n + rowsPerPart - 1) / rowsPerPart, (long)n * k > ParallelPacking, part =>
         {
             var first = part * rowsPerPart;
             PackB(source + (long)first * k, first, Math.Min(rowsPerPart, n - first), k, panels);
         });
-        Multiply(a, m, n, k, panels, epilogue, output);
+    }
+
+    /// <summary>Packs the same operand from memory that holds it transposed: K rows, <paramref name="stride"/> floats apart, of N.</summary>
+    private void PackPlainColumns(float* source, long stride, int n, int k, float* panels)
+    {
+        ClearPadding(n, k, panels);
+        const int columnsPerPart = PanelsSideBySide * GemmTile.PanelColumns;
+        var stripes = (n + columnsPerPart - 1) / columnsPerPart;
+        var blocks = (k + GemmTile.BlockK - 1) / GemmTile.BlockK;
+        RunParts(stripes * blocks, (long)n * k > ParallelPacking, part =>
+        {
+            int column = part % stripes * columnsPerPart, first = part / stripes * GemmTile.BlockK;
+            TilePacking.PackBColumns(source + first * stride + column, stride, Math.Min(columnsPerPart, n - column), Math.Min(GemmTile.BlockK, k - first),
+                panels + (long)column * k + (long)first * GemmTile.PanelColumns, (long)k * GemmTile.PanelColumns);
+        });
+    }
+
+    // Columns that pad the last group are computed and thrown away: zeros keep them finite.
+    private static void ClearPadding(int n, int k, float* panels)
+    {
+        if (n % GemmTile.Columns != 0) TilePacking.ClearBPanels(2, k, panels + (long)(n / GemmTile.Columns) * GemmTile.Columns * k, (long)k * GemmTile.PanelColumns);
     }
 
     private static void PackB(float* source, int firstRow, int rowCount, int k, float* panels)
@@ -78,53 +142,117 @@ public sealed unsafe partial class CpuBackend : IMatMul
         }
     }
 
-    private void Multiply(View<float> a, int m, int n, int k, float* panels, in Epilogue epilogue, View<float> output)
+    /// <summary>A into tiles, once for all columns. The block belongs to this thread, until it asks for the next, and is only read by the others.</summary>
+    private float* PackA(float* a, int m, int k, bool transposed, int n)
     {
-        // By the contract's name: messages of this private method would speak of "Multiply", which is another op.
-        const string op = nameof(MatMul);
-        Arguments.Require(m >= 0, $"{m} rows of a", op);
-        Arguments.Length(a, (long)m * k, op: op);
-        Arguments.Length(output, (long)m * n, op: op);
-        Arguments.OptionalLength(epilogue.Bias, n, op: op);
-        Arguments.OptionalLength(epilogue.Residual, (long)m * n, op: op);
-        if (m == 0 || n == 0) return;
+        var tileRows = GemmTile.Rows(Simd);
+        var tiles = (m + tileRows - 1) / tileRows;
+        var packed = rowScratch.Floats((long)tiles * tileRows * k + 16);
+        if (transposed)
+        {
+            PackAColumns(a, m, m, k, packed, k);
+            return packed;
+        }
+        RunParts(tiles, tiles >= 2 * Workers.Threads && (long)m * n * k > ParallelWork, tile => PackTile(a, m, k, tile, tileRows, packed));
+        return packed;
+    }
 
+    /// <summary><paramref name="depth"/> rows of M, <paramref name="stride"/> floats apart, into tiles of <paramref name="tileDepth"/> steps.</summary>
+    private void PackAColumns(float* source, long stride, int m, int depth, float* packed, int tileDepth)
+    {
+        var tileRows = GemmTile.Rows(Simd);
+        var columnsPerPart = PanelsSideBySide * tileRows;
+        var stripes = (m + columnsPerPart - 1) / columnsPerPart;
+        var blocks = (depth + GemmTile.BlockK - 1) / GemmTile.BlockK;
+        RunParts(stripes * blocks, (long)m * depth > ParallelPacking, part =>
+        {
+            int column = part % stripes * columnsPerPart, first = part / stripes * GemmTile.BlockK;
+            TilePacking.PackAColumns(source + first * stride + column, stride, Math.Min(columnsPerPart, m - column), Math.Min(GemmTile.BlockK, depth - first), tileRows,
+                packed + (long)column * tileDepth + (long)first * tileRows, (long)tileRows * tileDepth);
+        });
+    }
+
+    private void RunParts(int count, bool parallel, Action<int> part)
+    {
+        if (parallel) Workers.For(count, part);
+        else
+            for (var i = 0; i < count; i++) part(i);
+    }
+
+    /// <summary>Where a product goes: the columns of a row-major matrix from some column on, with what the epilogue reads for them.</summary>
+    private readonly struct ProductOutput
+    {
+        public ProductOutput(in Epilogue epilogue, View<float> output, long stride)
+        {
+            Bias = Pointer(epilogue.Bias);
+            Residual = Pointer(epilogue.Residual);
+            Output = Pointer(output);
+            Activation = epilogue.Activation;
+            Stride = stride;
+        }
+
+        /// <summary>The sums as they are, or added to what is there.</summary>
+        public static ProductOutput Sums(float* output, long stride, bool accumulate) => new(default, default, stride) { Output = output, Residual = accumulate ? output : null };
+
+        public float* Bias { get; private init; }
+
+        public float* Residual { get; private init; }
+
+        public float* Output { get; private init; }
+
+        public Activation Activation { get; }
+
+        /// <summary>Floats between two rows.</summary>
+        public long Stride { get; }
+
+        public ProductOutput From(int column) => this with
+        {
+            Bias = Bias == null ? null : Bias + column,
+            Residual = Residual == null ? null : Residual + column,
+            Output = Output + column,
+        };
+
+        /// <summary>Moves finished sums to some rows and at most 32 columns.</summary>
+        public void Store(SimdLevel level, float* sums, int firstRow, int rows, int column, int columns)
+        {
+            var at = firstRow * Stride + column;
+            EpilogueKernel.Store(level, sums, rows, columns, Bias == null ? null : Bias + column, Activation, Residual == null ? null : Residual + at, Output + at, Stride);
+        }
+    }
+
+    /// <summary>The product of packed operands: tiles of A times all panels of a B with <paramref name="n"/> columns.</summary>
+    private void MultiplyPanels(float* packed, int m, int k, float* panels, ProductOutput output, int n)
+    {
         var level = Simd;
         var tileRows = GemmTile.Rows(level);
         var tiles = (m + tileRows - 1) / tileRows;
-        float* x = Pointer(a), y = Pointer(output), bias = Pointer(epilogue.Bias), residual = Pointer(epilogue.Residual);
-        var activation = epilogue.Activation;
-
-        // 1. A into panels, once for all columns. The block belongs to this thread and is only read by the others.
-        var packed = rowScratch.Floats((long)tiles * tileRows * k + 16);
-        var work = (long)m * n * k;
-        if (tiles >= 2 * Workers.Threads && work > ParallelWork) Workers.For(tiles, tile => PackTile(x, m, k, tile, tileRows, packed));
-        else
-            for (var tile = 0; tile < tiles; tile++) PackTile(x, m, k, tile, tileRows, packed);
-
-        // 2. Parts of (some tiles) x (a slice of B). With many rows a slice is as wide as stays in the last-level cache, and the parts
-        // of one slice follow each other, so B comes from memory once; with few rows B is sliced for balance alone.
         var columnGroups = GemmTile.Groups(n);
-        var passes = (tiles + TilesPerPass - 1) / TilesPerPass;
+        var parallel = (long)m * n * k > ParallelWork && Workers.Threads > 1;
+
+        // Parts of (some tiles) x (a slice of B). With many rows a slice is as wide as stays in the last-level cache, and the parts
+        // of one slice follow each other, so B comes from memory once; with few rows B is sliced for balance alone.
+        // A narrow product has too few groups of columns for all threads: then the passes are made shorter.
+        var tilesPerPass = Math.Min(TilesPerPass, tiles);
+        while (parallel && tilesPerPass > 1 && (long)(tiles + tilesPerPass - 1) / tilesPerPass * columnGroups < 4 * Workers.Threads) tilesPerPass = (tilesPerPass + 1) / 2;
+        var passes = (tiles + tilesPerPass - 1) / tilesPerPass;
         var perSlice = columnGroups;
-        if (work > ParallelWork && Workers.Threads > 1) perSlice = Math.Max(1, columnGroups * passes / (8 * Workers.Threads));
-        if (passes > 1) perSlice = (int)Math.Clamp(PanelFloats / (GemmTile.Columns * (long)k), 1, perSlice);
+        if (parallel) perSlice = Math.Max(1, columnGroups * passes / (8 * Workers.Threads));
+        if (passes > 1) perSlice = (int)Math.Clamp(PanelFloats / (GemmTile.Columns * Math.Max(1L, k)), 1, perSlice);
         perSlice = Math.Min(perSlice, columnGroups);
         var slices = (columnGroups + perSlice - 1) / perSlice;
         Workers.For(checked(passes * slices), part =>
         {
             int pass = part % passes, slice = part / passes;
-            var firstTile = pass * TilesPerPass;
+            var firstTile = pass * tilesPerPass;
             var firstRow = firstTile * tileRows;
-            var rows = Math.Min(m - firstRow, TilesPerPass * tileRows);
+            var rows = Math.Min(m - firstRow, tilesPerPass * tileRows);
             var sums = sumScratch.Floats(TilesPerPass * GemmTile.MaxRows * GemmTile.Columns);
             for (var group = slice * perSlice; group < Math.Min(columnGroups, (slice + 1) * perSlice); group++)
             {
                 var column = group * GemmTile.Columns;
                 var columns = Math.Min(GemmTile.Columns, n - column);
                 GemmTile.MultiplyTiles(level, packed + (long)firstTile * tileRows * k, rows, k, panels + (long)column * k, k, columns, sums);
-                EpilogueKernel.Store(level, sums, rows, columns, bias == null ? null : bias + column, activation,
-                    residual == null ? null : residual + (long)firstRow * n + column, y + (long)firstRow * n + column, n);
+                output.Store(level, sums, firstRow, rows, column, columns);
             }
         });
     }

@@ -11,17 +11,19 @@ public sealed unsafe partial class ReferenceBackend : IMatMul
 
     /// <inheritdoc/>
     public void MatMul(View<float> a, int m, PackedMatrix b, in Epilogue epilogue, View<float> output) =>
-        MatMul(a, new View<float>(b.Memory, 0, (long)b.N * b.K), m, b.N, b.K, epilogue, output);
+        MatMulPlain(new MatMulShape(m, b.N, b.K), a, new View<float>(b.Memory, 0, (long)b.N * b.K), epilogue, output);
 
     /// <inheritdoc/>
-    public void MatMul(View<float> a, View<float> b, int m, int n, int k, in Epilogue epilogue, View<float> output)
+    public void MatMulPlain(in MatMulShape shape, View<float> a, View<float> b, in Epilogue epilogue, View<float> output)
     {
+        int m = shape.M, n = shape.N, k = shape.K;
         Reals x = Real(a), w = Real(b), bias = Real(epilogue.Bias), residual = Real(epilogue.Residual), y = Real(output);
         for (var i = 0; i < m; i++)
             for (var j = 0; j < n; j++)
             {
                 var sum = 0.0;
-                for (var t = 0; t < k; t++) sum += x[(long)i * k + t] * w[(long)j * k + t];
+                for (var t = 0; t < k; t++)
+                    sum += x[shape.TransposeA ? (long)t * m + i : (long)i * k + t] * w[shape.TransposeB ? (long)t * n + j : (long)j * k + t];
                 y[(long)i * n + j] = Finish(sum, (long)i * n + j, j, bias, epilogue.Activation, residual);
             }
     }

@@ -4,6 +4,20 @@ namespace ClipGen.Kernels;
 
 public sealed unsafe partial class CpuBackend : IReduce
 {
+    // Rows of a block of column sums (several rows side by side count as one where there are few columns): so many floats are added in a chain, the blocks in double.
+    private const int SumBlockRows = 128;
+
+    // Narrower rows are added several at a time, so that the vectors are full.
+    private const int SumBlockColumns = 64;
+
+    // Columns that one part adds up; their sums stay in the first-level cache.
+    private const int SumStripeColumns = 1024;
+
+    // Floats of a block of a sum of squares.
+    private const int SquaresBlock = 1 << 16;
+
+    // Below this many floats a fork-join costs more than the second core saves.
+    private const long ParallelSums = 1 << 15;
     /// <inheritdoc/>
     public void MeanRows(View<float> input, int rows, int columns, View<float> output) => ReduceRows(input, rows, columns, output, 1.0 / columns);
 
@@ -26,6 +40,60 @@ public sealed unsafe partial class CpuBackend : IReduce
                 if (row[c] > row[best] || float.IsNaN(row[c])) best = c;
             y[r] = best;
         });
+    }
+
+    /// <inheritdoc/>
+    public void SumColumns(View<float> input, int rows, int columns, View<float> output)
+    {
+        Arguments.Require(rows >= 0 && columns >= 0, $"illegal sizes: {rows}x{columns}");
+        Arguments.Length(input, (long)rows * columns);
+        Arguments.Length(output, columns);
+        if (columns == 0) return;
+        float* x = Pointer(input), y = Pointer(output);
+        var level = Simd;
+        // 1. Blocks of rows. Where there are few columns, `fold` rows are one row of fold · columns sums.
+        var fold = (SumBlockColumns + columns - 1) / columns;
+        var width = checked(fold * columns);
+        var blockFloats = (long)SumBlockRows * width;
+        var total = (long)rows * columns;
+        var blocks = checked((int)((total + blockFloats - 1) / blockFloats));
+        var stripes = (width + SumStripeColumns - 1) / SumStripeColumns;
+        using var memory = Allocate(4L * blocks * width);
+        var sums = Pointer(new View<float>(memory, 0, memory.ByteLength / 4));
+        RunParts(checked(blocks * stripes), total > ParallelSums, part =>
+        {
+            int block = part / stripes, first = part % stripes * SumStripeColumns;
+            var floats = Math.Min(blockFloats, total - block * blockFloats);
+            ReduceKernel.SumColumns(level, x + block * blockFloats + first, floats - first, width, Math.Min(SumStripeColumns, width - first), sums + (long)block * width + first);
+        });
+        // 2. The blocks, and the rows side by side, in their order.
+        var lastStripes = (columns + SumStripeColumns - 1) / SumStripeColumns;
+        RunParts(lastStripes, (long)blocks * width > ParallelSums, stripe =>
+        {
+            for (var c = stripe * SumStripeColumns; c < Math.Min(columns, (stripe + 1) * SumStripeColumns); c++)
+            {
+                var sum = 0.0;
+                for (var at = (long)c; at < (long)blocks * width; at += columns) sum += sums[at];
+                y[c] = (float)sum;
+            }
+        });
+    }
+
+    /// <inheritdoc/>
+    public void SumOfSquares(View<float> input, View<float> output)
+    {
+        Arguments.Length(output, 1);
+        var length = input.Length;
+        var x = Pointer(input);
+        var level = Simd;
+        var blocks = checked((int)((length + SquaresBlock - 1) / SquaresBlock));
+        using var memory = Allocate(8L * blocks);
+        var sums = Pointer(new View<double>(memory, 0, blocks));
+        RunParts(blocks, length > ParallelSums, block =>
+            sums[block] = ReduceKernel.SumOfSquares(level, x + (long)block * SquaresBlock, (int)Math.Min(SquaresBlock, length - (long)block * SquaresBlock)));
+        var total = 0.0;
+        for (var block = 0; block < blocks; block++) total += sums[block];
+        Pointer(output)[0] = (float)total;
     }
 
     private void ReduceRows(View<float> input, int rows, int columns, View<float> output, double scale, [System.Runtime.CompilerServices.CallerMemberName] string op = "")
@@ -53,6 +121,40 @@ internal static unsafe class ReduceKernel
     {
         if (level == SimdLevel.Avx512) return Sum<Simd512, Vector512<float>>(x, count, true);
         return level == SimdLevel.Avx2 ? Sum<Simd256, Vector256<float>>(x, count, true) : Sum<Simd128, Vector128<float>>(x, count, true);
+    }
+
+    /// <summary>
+    /// <c>sums[c] = Σ x[r · stride + c]</c> for c below <paramref name="columns"/>, over all r whose element lies below <paramref name="floats"/>: the last row may be short.
+    /// Four rows are added first, then to the sums, so a chain is a quarter as long.
+    /// </summary>
+    public static void SumColumns(SimdLevel level, float* x, long floats, long stride, int columns, float* sums)
+    {
+        if (level == SimdLevel.Avx512) SumColumns<Simd512, Vector512<float>>(x, floats, stride, columns, sums);
+        else if (level == SimdLevel.Avx2) SumColumns<Simd256, Vector256<float>>(x, floats, stride, columns, sums);
+        else SumColumns<Simd128, Vector128<float>>(x, floats, stride, columns, sums);
+    }
+
+    private static void SumColumns<S, V>(float* x, long floats, long stride, int columns, float* sums) where S : struct, ISimd<V> where V : struct
+    {
+        new Span<float>(sums, columns).Clear();
+        var whole = floats < columns ? 0 : (floats - columns) / stride + 1;
+        var r = 0L;
+        for (; r + 4 <= whole; r += 4)
+        {
+            float* a = x + r * stride, b = a + stride, c = b + stride, d = c + stride;
+            var i = 0;
+            for (; i + S.Count <= columns; i += S.Count)
+                S.Store(S.Add(S.Load(sums + i), S.Add(S.Add(S.Load(a + i), S.Load(b + i)), S.Add(S.Load(c + i), S.Load(d + i)))), sums + i);
+            for (; i < columns; i++) sums[i] += a[i] + b[i] + (c[i] + d[i]);
+        }
+        for (; r * stride < floats; r++)
+        {
+            var row = x + r * stride;
+            var count = (int)Math.Min(columns, floats - r * stride);
+            var i = 0;
+            for (; i + S.Count <= count; i += S.Count) S.Store(S.Add(S.Load(sums + i), S.Load(row + i)), sums + i);
+            for (; i < count; i++) sums[i] += row[i];
+        }
     }
 
     private static double Sum<S, V>(float* x, int count, bool squares) where S : struct, ISimd<V> where V : struct

@@ -30,6 +30,27 @@ public sealed unsafe partial class ReferenceBackend : IReduce
         }
     }
 
+    /// <inheritdoc/>
+    public void SumColumns(View<float> input, int rows, int columns, View<float> output)
+    {
+        Reals x = Real(input), y = Real(output);
+        for (var c = 0; c < columns; c++)
+        {
+            var sum = 0.0;
+            for (var r = 0; r < rows; r++) sum += x[(long)r * columns + c];
+            y[c] = sum;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void SumOfSquares(View<float> input, View<float> output)
+    {
+        Reals x = Real(input), y = Real(output);
+        var sum = 0.0;
+        for (var i = 0L; i < input.Length; i++) sum += x[i] * x[i];
+        y[0] = sum;
+    }
+
     private static double Total(Reals x, int count)
     {
         var sum = 0.0;
