@@ -7,7 +7,7 @@ namespace ClipGen.Data;
 /// one per merge, then the start and the end token (49406 and 49407 with the released file). Safe to use from several threads.
 /// Source: OpenAI CLIP's simple_tokenizer, without its repair of mis-encoded text.
 /// </summary>
-public sealed class ClipTokenizer
+public sealed class ClipTokenizer : ITextTokenizer
 {
     private const string WordEnd = "</w>";
     private readonly BytePairEncoder encoder = new();
@@ -110,19 +110,16 @@ public sealed class ClipTokenizer
     /// <exception cref="ArgumentOutOfRangeException">The context has no room for the two tokens.</exception>
     public TokenizedText Tokenize(string text, int contextLength = 77, bool keepEnd = true)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(contextLength, 2);
         var words = Encode(text);
-        var total = (long)words.Count + 2;
-        var ids = new int[contextLength];
-        ids[0] = StartToken;
-        var kept = Math.Min(words.Count, total <= contextLength || keepEnd ? contextLength - 2 : contextLength - 1);
-        for (var i = 0; i < kept; i++) ids[i + 1] = words[i];
-        if (kept + 1 < contextLength) ids[kept + 1] = EndToken;
-        if (total <= contextLength) return new TokenizedText(ids, (int)total, false, "");
+        var (ids, kept) = TokenizedText.Frame(words, StartToken, EndToken, contextLength, keepEnd);
+        if (words.Count + 2L <= contextLength) return new TokenizedText(ids, words.Count + 2, false, "");
 
         // A word of which a part fits is dropped as a whole for the reader: half a word says nothing.
         var dropped = kept;
         while (dropped < words.Count && dropped > 0 && !endsWord[words[dropped - 1]]) dropped--;
         return new TokenizedText(ids, contextLength, true, Decode(words.Skip(dropped)).Trim());
     }
+
+    /// <summary>Always empty: every text is made of bytes, and each byte has an id.</summary>
+    public IReadOnlyList<string> UnknownWords(string text) => [];
 }
