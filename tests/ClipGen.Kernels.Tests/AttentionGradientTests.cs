@@ -49,6 +49,28 @@ public sealed class AttentionGradientTests
         Assert.True(cpu.Memory.PeakBytes > before.PeakBytes, "the case does not take the way it is meant for");
     }
 
+    [Fact]
+    public unsafe void AKernelStaysInsideItsScratchMemory()
+    {
+        foreach (var level in Enum.GetValues<SimdLevel>())
+            foreach (var (size, query, key, causal) in new[] { (1, 1, 1, false), (5, 96, 96, true), (33, 95, 31, false), (17, 60, 193, true) })
+            {
+                var shape = new AttentionShape { Batch = 1, Heads = 1, HeadSize = size, QueryLength = query, KeyLength = key, Causal = causal, QueryStride = size, KeyStride = size, OutputStride = size };
+                var floats = checked((int)AttentionGradient.ScratchFloats(shape));
+                var scratch = new float[floats + 64];
+                scratch.AsSpan(floats).Fill(42);
+                float[] q = CaseData.Normal(size * query, 1), k = CaseData.Normal(size * key, 2), dq = new float[q.Length], dk = new float[k.Length], dv = new float[k.Length];
+                fixed (float* memory = scratch, x = q, y = k, a = dq, b = dk, c = dv)
+                {
+                    var kernel = new AttentionGradient(level, shape, memory);
+                    kernel.PackHead(y, y);
+                    kernel.Block(0, Dropped, 0, x, x, x, a, b, c, size, false);
+                }
+                Assert.Equal(64, scratch.AsSpan(floats).Count(42f));
+                Assert.DoesNotContain(dk, float.IsNaN);
+            }
+    }
+
     private static void Check(AttentionShape shape, DropoutMask dropout, DropoutMask? backwardDropout = null)
     {
         var width = shape.Heads * shape.HeadSize;

@@ -52,10 +52,11 @@ public sealed unsafe partial class ReferenceBackend : IAttention
     private static void Attend(Reals query, Reals keys, Reals values, int stride, int count, int size, double[] weights, in DropoutMask dropout, long firstFactor, Reals output)
     {
         Weights(query, keys, stride, count, size, weights);
+        for (var j = 0; j < count; j++) weights[j] *= dropout.Factor(firstFactor + j);
         for (var d = 0; d < size; d++)
         {
             var sum = 0.0;
-            for (var j = 0; j < count; j++) sum += weights[j] * dropout.Factor(firstFactor + j) * values[(long)j * stride + d];
+            for (var j = 0; j < count; j++) sum += weights[j] * values[(long)j * stride + d];
             output[d] = sum;
         }
     }

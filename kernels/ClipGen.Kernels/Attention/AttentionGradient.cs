@@ -9,7 +9,7 @@ namespace ClipGen.Kernels;
 /// </summary>
 internal readonly unsafe struct AttentionGradient
 {
-    /// <summary>Queries of a block: a multiple of all tiles' rows (12, 6, 4), so that block ends, and with them the order of additions, are the same on every thread count.</summary>
+    /// <summary>Queries of a block: a multiple of all tiles' rows (12, 6, 4). Blocks end at the same queries at every level and on any number of threads, and with them the order of additions is the same.</summary>
     public const int BlockRows = 96;
 
     // Rows that one pass of tiles shares a depth of k over; a causal mask shortens that depth pass by pass.

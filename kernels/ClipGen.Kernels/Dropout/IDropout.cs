@@ -16,7 +16,7 @@ public readonly record struct DropoutMask(float Probability, RandomKey Key)
     public float Scale => 1 / (1 - Probability);
 
     /// <summary>What element <paramref name="index"/> is multiplied by: <see cref="Scale"/> or 0.</summary>
-    public float Factor(long index) => Philox.Uniform(Key, index) >= Probability ? Scale : 0;
+    public float Factor(long index) => Probability == 0 || Philox.Uniform(Key, index) >= Probability ? Scale : 0;
 
     /// <summary>Keeps everything.</summary>
     public static DropoutMask None => default;

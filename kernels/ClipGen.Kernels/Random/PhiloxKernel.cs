@@ -40,8 +40,16 @@ internal static class PhiloxKernel
         var lower = Vector256.Create(0xFFFFFFFFUL);
         var xy = (x & lower) | (y << 32);
         var zw = (z & lower) | (w << 32);
-        low = Vector256.Create(Vector128.Create(xy[0], zw[0]), Vector128.Create(xy[1], zw[1])).AsUInt32();
-        high = Vector256.Create(Vector128.Create(xy[2], zw[2]), Vector128.Create(xy[3], zw[3])).AsUInt32();
+        if (Avx2.IsSupported)
+        {
+            var even = Avx2.UnpackLow(xy, zw);
+            var odd = Avx2.UnpackHigh(xy, zw);
+            low = Vector256.Create(even.GetLower(), odd.GetLower()).AsUInt32();
+            high = Vector256.Create(even.GetUpper(), odd.GetUpper()).AsUInt32();
+            return;
+        }
+        low = Vector256.Create(xy[0], zw[0], xy[1], zw[1]).AsUInt32();
+        high = Vector256.Create(xy[2], zw[2], xy[3], zw[3]).AsUInt32();
     }
 
     /// <summary>64-bit products of the lanes' lower halves.</summary>
