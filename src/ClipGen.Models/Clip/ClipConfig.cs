@@ -63,12 +63,12 @@ public sealed record ClipConfig
             PatchSize = filter[3],
             VisionWidth = filter[0],
             VisionLayers = weights.CountOf("visual.transformer.resblocks"),
-            VisionHeads = HeadCount.Of(filter[0], null, "CLIP's vision tower"),
+            VisionHeads = HeadCount.Of(filter[0], weights.Option("vision_heads"), "CLIP's vision tower"),
             ContextLength = text[0],
             VocabularySize = vocabulary,
             TextWidth = text[1],
             TextLayers = weights.CountOf("transformer.resblocks"),
-            TextHeads = HeadCount.Of(text[1], textHeads, "CLIP's text tower"),
+            TextHeads = HeadCount.Of(text[1], textHeads ?? weights.Option("text_heads"), "CLIP's text tower"),
         };
     }
 }

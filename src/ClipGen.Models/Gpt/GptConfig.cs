@@ -41,7 +41,7 @@ public sealed record GptConfig
             Vocabulary = table[0],
             Width = table[1],
             Layers = weights.CountOf("blocks"),
-            Heads = HeadCount.Of(table[1], heads, "the GPT"),
+            Heads = HeadCount.Of(table[1], heads ?? weights.Option("heads"), "the GPT"),
             BlockSize = weights.ShapeOf("pos_emb", 3)[1],
             ConditionSize = weights.ShapeOf("cond_proj.weight", 2)[1],
         };

@@ -11,11 +11,13 @@ public sealed class CheckpointWeights : IWeightSource, IDisposable
 {
     private readonly Checkpoint checkpoint;
     private readonly Dictionary<string, CheckpointTensor> tensors;
+    private readonly IReadOnlyDictionary<string, int> options;
 
     private CheckpointWeights(Checkpoint checkpoint)
     {
         this.checkpoint = checkpoint;
         tensors = ModelTensors(checkpoint);
+        options = ModelConfiguration.Options(checkpoint);
     }
 
     /// <inheritdoc/>
@@ -41,6 +43,9 @@ public sealed class CheckpointWeights : IWeightSource, IDisposable
 
     /// <inheritdoc/>
     public long[]? ShapeOf(string name) => tensors.TryGetValue(name, out var tensor) ? [.. tensor.Shape] : null;
+
+    /// <inheritdoc/>
+    public int? Option(string name) => options.TryGetValue(name, out var value) ? value : null;
 
     /// <inheritdoc/>
     public void ReadFloats(string name, long first, Span<float> destination) => tensors[name].ReadFloats(first, destination);

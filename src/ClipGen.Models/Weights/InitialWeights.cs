@@ -10,7 +10,8 @@ namespace ClipGen.Models;
 /// <param name="kind">The model.</param>
 /// <param name="tensors">Its state dict.</param>
 /// <param name="seed">Seed of the random numbers.</param>
-public sealed class InitialWeights(ModelKind kind, IReadOnlyList<TensorShape> tensors, ulong seed) : IWeightSource
+/// <param name="options">Sizes that no tensor's shape tells.</param>
+public sealed class InitialWeights(ModelKind kind, IReadOnlyList<TensorShape> tensors, ulong seed, IReadOnlyDictionary<string, int>? options = null) : IWeightSource
 {
     // Purposes of random numbers are 32 bits: this one says "initial weights".
     private const uint Purpose = 0x1417 << 16;
@@ -25,6 +26,9 @@ public sealed class InitialWeights(ModelKind kind, IReadOnlyList<TensorShape> te
 
     /// <inheritdoc/>
     public long[]? ShapeOf(string name) => shapes.GetValueOrDefault(name);
+
+    /// <inheritdoc/>
+    public int? Option(string name) => options is not null && options.TryGetValue(name, out var value) ? value : null;
 
     /// <inheritdoc/>
     public void ReadFloats(string name, long first, Span<float> destination)

@@ -12,6 +12,9 @@ public interface IWeightSource
     /// <summary>Shape of a tensor in PyTorch's layout, or null when there is none of that name.</summary>
     long[]? ShapeOf(string name);
 
+    /// <summary>A size that no tensor's shape tells (heads, groups), where the source states it; null for the customary one.</summary>
+    int? Option(string name) => null;
+
     /// <summary>Reads row-major elements <paramref name="first"/>… as floats. May be called from several threads.</summary>
     void ReadFloats(string name, long first, Span<float> destination);
 }

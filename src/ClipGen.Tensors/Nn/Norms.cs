@@ -18,17 +18,19 @@ public sealed class LayerNorm : Module
     public Tensor Forward(Tensor x) => x.LayerNorm(gamma, beta);
 }
 
-/// <summary>Group normalisation with learned gain and offset, 32 groups, eps 1e-5.</summary>
+/// <summary>Group normalisation with learned gain and offset, eps 1e-5. It has 32 groups unless the weights' source states another number under <c>groups</c>.</summary>
 public sealed class GroupNorm : Module
 {
     private readonly Tensor gamma, beta;
     private readonly int groups;
 
     /// <summary>Loads the layer.</summary>
-    public GroupNorm(WeightLoader weights, int groups = 32) : base(weights.Path)
+    /// <exception cref="WeightException">The channels do not form that many groups.</exception>
+    public GroupNorm(WeightLoader weights) : base(weights.Path)
     {
         var channels = weights.ShapeOf("weight", 1)[0];
-        this.groups = groups;
+        groups = weights.Option("groups") ?? 32;
+        if (groups < 1 || (channels > 0 && channels % groups != 0)) throw new WeightException($"{weights.NameOf("weight")} has {channels} channels, which do not form {groups} groups");
         gamma = Own(weights.Tensor("weight", channels));
         beta = Own(weights.Tensor("bias", channels));
     }

@@ -91,6 +91,9 @@ public sealed class WeightLoader
     /// <summary>A loader for a child module.</summary>
     public WeightLoader In(string child) => new(Device, source, $"{prefix}{child}.", survey, loaded, Parameters, form);
 
+    /// <summary>A size that no tensor's shape tells, where the source states it.</summary>
+    public int? Option(string name) => source.Option(name);
+
     /// <summary>Full name of a weight of this module.</summary>
     public string NameOf(string name) => prefix + name;
 

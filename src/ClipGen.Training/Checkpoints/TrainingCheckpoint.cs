@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Numerics;
 using System.Runtime.InteropServices;
 using ClipGen.Checkpoints;
+using ClipGen.Models;
 using ClipGen.Tensors.Nn;
 using ClipGen.Tensors.Optim;
 
@@ -32,8 +33,8 @@ public static class TrainingCheckpoint
     /// <exception cref="CheckpointException">It can't be written, or a value is too large for float16.</exception>
     public static void WriteWeights(string path, TrainingState state, bool half, Func<string, bool> keep)
     {
-        var metadata = new Dictionary<string, string> { ["format"] = "pt", ["clipgen.configuration"] = state.Configuration };
-        if (state.Vocabulary is not null) metadata["clipgen.vocabulary"] = state.Vocabulary;
+        var metadata = new Dictionary<string, string> { ["format"] = "pt", [ModelConfiguration.Key] = state.Configuration };
+        if (state.Vocabulary is not null) metadata[ModelConfiguration.VocabularyKey] = state.Vocabulary;
         SafetensorsWriter.Write(path, [.. ModelTensors(state).Where(tensor => keep(tensor.Name)).Select(tensor => half && tensor.Type == ElementType.F32 ? Halved(path, tensor) : tensor)], metadata);
     }
 
@@ -56,12 +57,6 @@ public static class TrainingCheckpoint
         if (Text(checkpoint, $"{Own}.seed") is { } seed && ulong.TryParse(seed, NumberStyles.None, CultureInfo.InvariantCulture, out var parsed)) state.Seed = parsed;
         return remarks;
     }
-
-    /// <summary>The configuration that a checkpoint or a model's file was written with, as JSON, or null.</summary>
-    public static string? ConfigurationOf(Checkpoint checkpoint) => Text(checkpoint, $"{Own}.configuration");
-
-    /// <summary>The vocabulary that comes with a model, or null.</summary>
-    public static string? VocabularyOf(Checkpoint checkpoint) => Text(checkpoint, $"{Own}.vocabulary");
 
     private static void WritePyTorch(string path, TrainingState state)
     {
@@ -206,8 +201,7 @@ public static class TrainingCheckpoint
         return values;
     }
 
-    private static string? Text(Checkpoint checkpoint, string name) =>
-        (checkpoint.Values.GetValueOrDefault(name) ?? checkpoint.Values.GetValueOrDefault($"__metadata__.{name}")) as string;
+    private static string? Text(Checkpoint checkpoint, string name) => ModelConfiguration.TextOf(checkpoint, name);
 
     private static double? Number(Checkpoint checkpoint, string name) => checkpoint.Values.GetValueOrDefault(name) switch
     {

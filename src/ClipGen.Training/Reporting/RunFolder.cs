@@ -143,7 +143,8 @@ public sealed class RunFolder : IDisposable
         }
         catch (CheckpointException damage)
         {
-            return new ResumeChoice(null, OneLine.Of($"{damage.Message}; training begins anew{Others("; stop it and give --resume FILE to continue from ")}"));
+            // Beginning anew would overwrite what may be the only trace of a long run.
+            throw new RunFolderException(LatestCheckpoint, $"is damaged ({damage.Message}){Others("; continue with --resume ")}; or remove it to begin anew", damage);
         }
     }
 

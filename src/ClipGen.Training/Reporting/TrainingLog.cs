@@ -115,6 +115,13 @@ public sealed class TrainingLog
         return new AsideClock(this);
     }
 
+    /// <summary>Something worth knowing, in one line.</summary>
+    public void Note(string message)
+    {
+        ArgumentNullException.ThrowIfNull(message);
+        if (!quiet) error.WriteLine(OneLine.Of(message));
+    }
+
     /// <summary>A warning, in one line.</summary>
     public void Warn(string message)
     {
