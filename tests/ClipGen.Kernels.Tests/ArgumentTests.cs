@@ -213,6 +213,53 @@ public sealed class ArgumentTests : IDisposable
     }
 
     [Fact]
+    public void NormGradients()
+    {
+        const Activation none = Activation.None;
+        Refused("LayerNormBackward", "'input'", () => cpu.LayerNormBackward(four, four, eight, 2, 4, 1e-5f, eight, four, four));
+        Refused("LayerNormBackward", "'outputGradient'", () => cpu.LayerNormBackward(eight, four, four, 2, 4, 1e-5f, eight, four, four));
+        Refused("LayerNormBackward", "'inputGradient'", () => cpu.LayerNormBackward(eight, four, eight, 2, 4, 1e-5f, four, four, four));
+        Refused("LayerNormBackward", "'gamma'", () => cpu.LayerNormBackward(eight, four, eight, 1, 8, 1e-5f, eight, eight, eight));
+        Refused("LayerNormBackward", "'gammaGradient'", () => cpu.LayerNormBackward(eight, eight, eight, 1, 8, 1e-5f, eight, four, eight));
+        Refused("LayerNormBackward", "'betaGradient'", () => cpu.LayerNormBackward(eight, eight, eight, 1, 8, 1e-5f, eight, eight, default));
+        Refused("LayerNormBackward", "2 rows of 0 channels", () => cpu.LayerNormBackward(eight, four, eight, 2, 0, 1e-5f, eight, four, four));
+        Refused("GroupNormBackward", "3 channels in 2 groups", () => cpu.GroupNormBackward(eight, four, four, eight, 1, 2, 3, 2, 1e-5f, none, eight, four, four));
+        Refused("GroupNormBackward", "over 0 positions", () => cpu.GroupNormBackward(eight, four, four, eight, 1, 0, 4, 2, 1e-5f, none, eight, four, four));
+        Refused("GroupNormBackward", "'outputGradient'", () => cpu.GroupNormBackward(eight, four, four, four, 1, 2, 4, 2, 1e-5f, none, eight, four, four));
+        Refused("GroupNormBackward", "'beta'", () => cpu.GroupNormBackward(eight, eight, four, eight, 1, 1, 8, 2, 1e-5f, none, eight, eight, eight));
+        Refused("GroupNormBackward", "'gammaGradient'", () => cpu.GroupNormBackward(eight, eight, eight, eight, 1, 1, 8, 2, 1e-5f, none, eight, four, eight));
+        Assert.Throws<ArgumentOutOfRangeException>(() => cpu.GroupNormBackward(eight, four, four, eight, 1, 2, 4, 2, 1e-5f, (Activation)99, eight, four, four));
+        Refused("BatchNormTraining", "0 rows of 4 channels have no mean", () => cpu.BatchNormTraining(eight, four, four, 0, 4, 1e-5f, none, four, four, eight));
+        Refused("BatchNormTraining", "'variance'", () => cpu.BatchNormTraining(eight, eight, eight, 1, 8, 1e-5f, none, eight, four, eight));
+        Refused("BatchNormBackward", "0 rows of 4 channels have no mean", () => cpu.BatchNormBackward(eight, four, four, four, four, eight, 0, 4, 1e-5f, none, eight, four, four));
+        Refused("BatchNormBackward", "'mean'", () => cpu.BatchNormBackward(eight, eight, eight, four, eight, eight, 1, 8, 1e-5f, none, eight, eight, eight));
+        Refused("BatchNormBackward", "'inputGradient'", () => cpu.BatchNormBackward(eight, four, four, four, four, eight, 2, 4, 1e-5f, none, four, four, four));
+        Refused("L2NormalizeBackward", "'outputGradient'", () => cpu.L2NormalizeBackward(eight, four, 2, 4, 1e-12f, eight));
+        Refused("L2NormalizeBackward", "-1 rows", () => cpu.L2NormalizeBackward(eight, eight, -1, 4, 1e-12f, eight));
+    }
+
+    [Fact]
+    public void PictureAndPointGradients()
+    {
+        Refused("MaxPool2x2Backward", "'inputGradient'", () => cpu.MaxPool2x2Backward(eight, eight, 1, 2, 2, 2, four));
+        Refused("MaxPool2x2Backward", "'outputGradient'", () => cpu.MaxPool2x2Backward(eight, four.Slice(0, 1), 1, 2, 2, 2, eight));
+        Refused("MaxPool2x2Backward", "1 pictures of -2x2x1", () => cpu.MaxPool2x2Backward(eight, eight, 1, -2, 2, 1, eight));
+        Refused("UpsampleNearest2xBackward", "'outputGradient'", () => cpu.UpsampleNearest2xBackward(four, 1, 2, 1, 1, four));
+        Refused("UpsampleNearest2xBackward", "'inputGradient'", () => cpu.UpsampleNearest2xBackward(eight, 1, 2, 1, 1, four.Slice(0, 1)));
+        Refused("ResizeBilinearBackward", "2x2 to 0x2", () => cpu.ResizeBilinearBackward(four, 1, 2, 2, 1, 0, 2, false, four));
+        Refused("ResizeBilinearBackward", "'outputGradient'", () => cpu.ResizeBilinearBackward(four, 1, 2, 2, 1, 4, 2, false, four));
+        Refused("ActivateBackward", "'outputGradient'", () => cpu.ActivateBackward(Activation.Silu, eight, four, eight));
+        Refused("ActivateBackward", "'inputGradient'", () => cpu.ActivateBackward(Activation.Silu, eight, eight, four));
+        Refused("Absolute", "'output'", () => cpu.Absolute(eight, four));
+        Refused("AbsoluteBackward", "'outputGradient'", () => cpu.AbsoluteBackward(eight, four, eight));
+        Refused("ClampBackward", "'inputGradient'", () => cpu.ClampBackward(eight, 0, 1, eight, four));
+        Refused("AddScaled", "'target'", () => cpu.AddScaled(eight, 2, four));
+        Refused("ScaleRows", "'scale'", () => cpu.ScaleRows(eight, four, 8, 1, eight));
+        Refused("ScaleRows", "'output'", () => cpu.ScaleRows(eight, four, 2, 4, four));
+        Assert.Throws<ArgumentOutOfRangeException>(() => cpu.ActivateBackward((Activation)99, four, four, four));
+    }
+
+    [Fact]
     public void SamplingSettingsAndBrokenLogits()
     {
         foreach (var (filter, message) in new[]

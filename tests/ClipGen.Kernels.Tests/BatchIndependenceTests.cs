@@ -148,6 +148,22 @@ public sealed class BatchIndependenceTests
 
     [Theory]
     [MemberData(nameof(Levels))]
+    public void NormGradients(SimdLevel level)
+    {
+        Check(level, 3, [("x", 600 * 36), ("dy", 600 * 36)], [("gamma", 36), ("beta", 36)], 600 * 36, (cpu, count, data, dx) =>
+        {
+            using var arrays = new DeviceArrays(cpu);
+            cpu.GroupNormBackward(data["x"], data["gamma"], data["beta"], data["dy"], count, 600, 36, 4, 1e-5f, Activation.Silu, dx, arrays.Empty<float>(36), arrays.Empty<float>(36));
+        });
+        Check(level, 50, [("x", 3 * 37), ("dy", 3 * 37)], [("gamma", 37)], 3 * 37, (cpu, count, data, dx) =>
+        {
+            using var arrays = new DeviceArrays(cpu);
+            cpu.LayerNormBackward(data["x"], data["gamma"], data["dy"], count * 3, 37, 1e-5f, dx, arrays.Empty<float>(37), arrays.Empty<float>(37));
+        });
+    }
+
+    [Theory]
+    [MemberData(nameof(Levels))]
     public void Sample(SimdLevel level)
     {
         const int columns = 700, batch = 6;

@@ -15,9 +15,11 @@ internal sealed class PointwiseGradientCases : IOpCases
     {
         foreach (var activation in Enum.GetValues<Activation>())
         {
-            foreach (var count in Counts) yield return Activate(activation, CaseData.Normal(count, 1, 0, 3), $"{count}", count % 2 == 0);
+            foreach (var count in Counts.Where(count => count < 100)) yield return Activate(activation, CaseData.Normal(count, 1, 0, 3), $"{count}", count % 2 == 0);
+            yield return Activate(activation, [.. Enumerable.Range(0, 4001).Select(i => (i - 2000) / 100f)], "from -20 to 20", true);
             yield return Activate(activation, Special, "special values", false);
         }
+        foreach (var count in Counts.Where(count => count >= 100)) yield return Activate(Activation.LeakyRelu, CaseData.Normal(count, 1), $"{count}", count % 2 == 0);
         yield return Activate(Activation.Gelu, CaseData.Normal(1 << 21, 1), $"{1 << 21}", false, large: true);
         yield return Activate(Activation.Silu, CaseData.Normal(1 << 21, 1), $"{1 << 21}", true, large: true);
 

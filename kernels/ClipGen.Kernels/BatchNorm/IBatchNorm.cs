@@ -1,6 +1,6 @@
 namespace ClipGen.Kernels;
 
-/// <summary>Batch normalisation (Ioffe and Szegedy 2015) with stored statistics, channels last, with an activation fused behind it.</summary>
+/// <summary>Batch normalisation (Ioffe and Szegedy 2015) with stored statistics or with those of the rows themselves, channels last, with an activation fused behind it.</summary>
 public interface IBatchNorm
 {
     /// <summary><c>y = activation((x − mean) / sqrt(variance + eps) · gamma + beta)</c>; x is [rows, C], everything else [C]. The output may be the input.</summary>

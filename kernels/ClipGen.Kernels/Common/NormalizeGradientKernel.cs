@@ -16,12 +16,15 @@ internal static unsafe class NormalizeGradientKernel
         else Sums<Simd128, Vector128<float>>(activation, x, mean, factor, offset, dy, rows, channels, dz, sums);
     }
 
-    /// <summary><c>dx[r,c] = dz[r,c] · scale[c] + (x[r,c] − mean[c]) · slope[c] + offset[c]</c>; dx may be dz.</summary>
-    public static void Rows(SimdLevel level, float* x, float* mean, float* dz, float* scale, float* slope, float* offset, int rows, int channels, float* dx)
+    /// <summary>
+    /// <c>dx[r,c] = (dz[r,c] · gamma[c] + offset[c] + (x[r,c] − mean[c]) · slope[c]) · inverse[c]</c>; dx may be dz. The product with gamma is rounded before the offset, a mean of such products,
+    /// is added: where all of them are equal nothing is left for the inverse of a small deviation to magnify.
+    /// </summary>
+    public static void Rows(SimdLevel level, float* x, float* mean, float* dz, float* gamma, float* offset, float* slope, float* inverse, int rows, int channels, float* dx)
     {
-        if (level == SimdLevel.Avx512) Rows<Simd512, Vector512<float>>(x, mean, dz, scale, slope, offset, rows, channels, dx);
-        else if (level == SimdLevel.Avx2) Rows<Simd256, Vector256<float>>(x, mean, dz, scale, slope, offset, rows, channels, dx);
-        else Rows<Simd128, Vector128<float>>(x, mean, dz, scale, slope, offset, rows, channels, dx);
+        if (level == SimdLevel.Avx512) Rows<Simd512, Vector512<float>>(x, mean, dz, gamma, offset, slope, inverse, rows, channels, dx);
+        else if (level == SimdLevel.Avx2) Rows<Simd256, Vector256<float>>(x, mean, dz, gamma, offset, slope, inverse, rows, channels, dx);
+        else Rows<Simd128, Vector128<float>>(x, mean, dz, gamma, offset, slope, inverse, rows, channels, dx);
     }
 
     private static void Sums<S, V>(Activation activation, float* x, float* mean, float* factor, float* offset, float* dy, int rows, int channels, float* dz, float* sums) where S : struct, ISimd<V> where V : struct
@@ -68,7 +71,7 @@ internal static unsafe class NormalizeGradientKernel
         }
     }
 
-    private static void Rows<S, V>(float* x, float* mean, float* dz, float* scale, float* slope, float* offset, int rows, int channels, float* dx) where S : struct, ISimd<V> where V : struct
+    private static void Rows<S, V>(float* x, float* mean, float* dz, float* gamma, float* offset, float* slope, float* inverse, int rows, int channels, float* dx) where S : struct, ISimd<V> where V : struct
     {
         for (var r = 0; r < rows; r++, x += channels, dz += channels, dx += channels)
         {
@@ -76,13 +79,15 @@ internal static unsafe class NormalizeGradientKernel
             for (; c + S.Count <= channels; c += S.Count)
             {
                 var d = S.Subtract(S.Load(x + c), S.Load(mean + c));
-                S.Store(S.MultiplyAdd(S.Load(dz + c), S.Load(scale + c), S.MultiplyAdd(d, S.Load(slope + c), S.Load(offset + c))), dx + c);
+                var fromMean = S.Add(S.Multiply(S.Load(dz + c), S.Load(gamma + c)), S.Load(offset + c));
+                S.Store(S.Multiply(S.MultiplyAdd(d, S.Load(slope + c), fromMean), S.Load(inverse + c)), dx + c);
             }
             if (c < channels)
             {
                 var rest = channels - c;
                 var d = S.Subtract(S.LoadPartial(x + c, rest), S.LoadPartial(mean + c, rest));
-                S.StorePartial(S.MultiplyAdd(S.LoadPartial(dz + c, rest), S.LoadPartial(scale + c, rest), S.MultiplyAdd(d, S.LoadPartial(slope + c, rest), S.LoadPartial(offset + c, rest))), dx + c, rest);
+                var fromMean = S.Add(S.Multiply(S.LoadPartial(dz + c, rest), S.LoadPartial(gamma + c, rest)), S.LoadPartial(offset + c, rest));
+                S.StorePartial(S.Multiply(S.MultiplyAdd(d, S.LoadPartial(slope + c, rest), fromMean), S.LoadPartial(inverse + c, rest)), dx + c, rest);
             }
         }
     }

@@ -30,10 +30,10 @@ public interface IElementwise
     /// <summary>y = |x|.</summary>
     void Absolute(View<float> input, View<float> output);
 
-    /// <summary>dx = dy · sign(x), 0 at 0. dx may be dy.</summary>
+    /// <summary>dx = dy · sign(x), 0 at 0 and where x is NaN. dx may be dy.</summary>
     void AbsoluteBackward(View<float> input, View<float> outputGradient, View<float> inputGradient);
 
-    /// <summary>dx = dy where low &lt;= x &lt;= high, else 0. dx may be dy.</summary>
+    /// <summary>dx = dy where low &lt;= x &lt;= high, else 0, as where x is NaN. dx may be dy.</summary>
     void ClampBackward(View<float> input, float low, float high, View<float> outputGradient, View<float> inputGradient);
 
     /// <summary>y = y + x · scale: how gradients are accumulated.</summary>

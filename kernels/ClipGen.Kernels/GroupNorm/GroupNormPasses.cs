@@ -65,13 +65,13 @@ public sealed unsafe partial class CpuBackend
     {
         var (batch, channels, size, blocks) = (shape.Batch, shape.Channels, shape.GroupChannels, shape.PictureBlocks);
         var perPicture = (long)batch * channels;
-        using var memory = Allocate(8L * 4 * channels + 4L * (2L * shape.Blocks * channels + 4 * perPicture));
+        using var memory = Allocate(8L * 4 * channels + 4L * (2L * shape.Blocks * channels + 5 * perPicture));
         var gammaSums = Pointer(new View<double>(memory, 0, 4L * channels));
         var betaSums = gammaSums + channels;
         var pictureSums = betaSums + channels;
         var partial = (float*)(pictureSums + 2L * channels);
         var mean = partial + 2L * shape.Blocks * channels;
-        float* factor = mean + perPicture, offset = factor + perPicture, slope = offset + perPicture;
+        float* factor = mean + perPicture, offset = factor + perPicture, slope = offset + perPicture, inverses = slope + perPicture;
         ChannelCoefficients(shape, gamma, beta, means, variances, eps, mean, factor, offset);
         var dz = activation == Activation.None ? dy : dx;
         var level = Simd;
@@ -110,13 +110,14 @@ public sealed unsafe partial class CpuBackend
                 var elements = (double)shape.Spatial * size;
                 meanG /= elements;
                 meanGx /= elements;
-                // dx = (dz·gamma − meanG − x̂·meanGx) / σ as dz·factor + d·slope + offset; the forward offset has done its work.
-                var slopeOfGroup = -meanGx * inverse * inverse;
+                // dx = (dz·gamma − meanG − x̂·meanGx) / σ as (dz·gamma + offset + d·slope)·inverse; the forward offset has done its work.
+                var slopeOfGroup = -meanGx * inverse;
                 for (var c = group * size; c < (group + 1) * size; c++)
                 {
                     var i = (long)b * channels + c;
                     slope[i] = (float)slopeOfGroup;
-                    offset[i] = (float)(-meanG * inverse - lost * slopeOfGroup);
+                    offset[i] = (float)(-meanG - lost * slopeOfGroup);
+                    inverses[i] = (float)inverse;
                 }
             }
         }
@@ -130,7 +131,7 @@ public sealed unsafe partial class CpuBackend
         {
             var (picture, first, rows) = shape.Block(part);
             var at = (long)picture * channels;
-            NormalizeGradientKernel.Rows(level, x + first, mean + at, dz + first, factor + at, slope + at, offset + at, rows, channels, dx + first);
+            NormalizeGradientKernel.Rows(level, x + first, mean + at, dz + first, gamma, offset + at, slope + at, inverses + at, rows, channels, dx + first);
         });
     }
 
