@@ -109,15 +109,15 @@ public sealed class RunFolderTests
     {
         using var folder = new TemporaryFolder();
         using var run = RunFolder.Open(folder.Path);
-        Assert.Equal(new ResumeChoice(null, null), run.Resume("auto"));
+        Assert.Null(run.Resume("auto"));
         Save(run.LatestCheckpoint);
-        Assert.Equal(new ResumeChoice(run.LatestCheckpoint, null), run.Resume("auto"));
+        Assert.Equal(run.LatestCheckpoint, run.Resume("auto"));
     }
 
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void ResumeAutoPassesADamagedLatestByAndSaysSo(bool truncated)
+    public void ResumeAutoRefusesADamagedLatestAndNamesAnother(bool truncated)
     {
         using var folder = new TemporaryFolder();
         using var run = RunFolder.Open(folder.Path);
@@ -127,10 +127,9 @@ public sealed class RunFolderTests
         // Of the tensor's ones, one changes.
         bytes[bytes.AsSpan().IndexOf(new byte[] { 0, 0, 0x80, 0x3F, 0, 0, 0x80, 0x3F }) + 100] ^= 1;
         File.WriteAllBytes(run.LatestCheckpoint, truncated ? bytes[..^100] : bytes);
-        var choice = run.Resume("auto");
-        Assert.Null(choice.Checkpoint);
-        Assert.StartsWith(run.LatestCheckpoint, choice.Warning);
-        Assert.EndsWith($"training begins anew; stop it and give --resume FILE to continue from {run.NumberedCheckpoint(500)}", choice.Warning);
+        var message = Assert.Throws<RunFolderException>(() => run.Resume("auto")).Message;
+        Assert.StartsWith($"{run.LatestCheckpoint}: is damaged", message);
+        Assert.EndsWith($"continue with --resume {run.NumberedCheckpoint(500)}; or remove it to begin anew", message);
     }
 
     [Fact]
@@ -143,7 +142,7 @@ public sealed class RunFolderTests
         run.SaveNumbered(500, Save);
         run.SaveNumbered(1500, Save);
         Assert.Equal([run.NumberedCheckpoint(1500), run.NumberedCheckpoint(500), run.BestCheckpoint], run.ResumeCandidates());
-        Assert.Equal(new ResumeChoice(run.NumberedCheckpoint(500), null), run.Resume(run.NumberedCheckpoint(500)));
+        Assert.Equal(run.NumberedCheckpoint(500), run.Resume(run.NumberedCheckpoint(500)));
         Assert.EndsWith($"expected auto or a checkpoint such as {run.NumberedCheckpoint(1500)}", Assert.Throws<RunFolderException>(() => run.Resume(folder["none.pt"])).Message);
     }
 

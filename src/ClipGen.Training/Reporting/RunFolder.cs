@@ -3,11 +3,6 @@ using ClipGen.Checkpoints;
 
 namespace ClipGen.Training.Reporting;
 
-/// <summary>What <c>--resume</c> came to.</summary>
-/// <param name="Checkpoint">The file to continue from; null to begin anew.</param>
-/// <param name="Warning">One line that the user has to see, or null.</param>
-public sealed record ResumeChoice(string? Checkpoint, string? Warning);
-
 /// <summary>
 /// The folder of one training run, <c>output/KIND/DATASET/</c>, held by one process at a time:
 /// <code>
@@ -127,19 +122,20 @@ public sealed class RunFolder : IDisposable
     /// <summary>What can be continued from, in the order to try: latest, numbered from the newest, best.</summary>
     public IReadOnlyList<string> ResumeCandidates() => [.. ((string[])[LatestCheckpoint, .. ListNumbered().Select(pair => pair.Path), BestCheckpoint]).Where(File.Exists)];
 
-    /// <summary>Reads <c>--resume</c>: <c>auto</c> is latest.pt when it is there and whole (every checksum is compared), else nothing; anything else is a file.</summary>
-    /// <exception cref="RunFolderException">The file that was named does not exist.</exception>
-    public ResumeChoice Resume(string option)
+    /// <summary>Reads <c>--resume</c>: <c>auto</c> is latest.pt when it is there, else nothing; anything else is a file.</summary>
+    /// <returns>The file to continue from, or null to begin anew.</returns>
+    /// <exception cref="RunFolderException">The file that was named does not exist, or latest.pt is damaged (every checksum is compared).</exception>
+    public string? Resume(string option)
     {
         ArgumentException.ThrowIfNullOrEmpty(option);
         if (option != "auto")
-            return File.Exists(option) ? new ResumeChoice(option, null) : throw new RunFolderException($"--resume {option}", $"no such file; expected auto or a checkpoint{Others(" such as ")}");
-        if (!File.Exists(LatestCheckpoint)) return new ResumeChoice(null, null);
+            return File.Exists(option) ? option : throw new RunFolderException($"--resume {option}", $"no such file; expected auto or a checkpoint{Others(" such as ")}");
+        if (!File.Exists(LatestCheckpoint)) return null;
         try
         {
             using var checkpoint = Checkpoint.Open(LatestCheckpoint);
             checkpoint.Verify();
-            return new ResumeChoice(LatestCheckpoint, null);
+            return LatestCheckpoint;
         }
         catch (CheckpointException damage)
         {
