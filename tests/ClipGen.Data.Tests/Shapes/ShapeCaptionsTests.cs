@@ -86,9 +86,21 @@ public sealed class ShapeCaptionsTests
     {
         private static readonly Dictionary<string, string> Plain = new()
         {
-            ["disc"] = "circle", ["box"] = "square", ["plus"] = "cross", ["rhombus"] = "diamond", ["hoop"] = "ring", ["grey"] = "gray",
-            ["little"] = "small", ["tiny"] = "small", ["big"] = "large", ["huge"] = "large",
-            ["over"] = "above", ["under"] = "below", ["beneath"] = "below", ["left"] = "leftof", ["right"] = "rightof",
+            ["disc"] = "circle",
+            ["box"] = "square",
+            ["plus"] = "cross",
+            ["rhombus"] = "diamond",
+            ["hoop"] = "ring",
+            ["grey"] = "gray",
+            ["little"] = "small",
+            ["tiny"] = "small",
+            ["big"] = "large",
+            ["huge"] = "large",
+            ["over"] = "above",
+            ["under"] = "below",
+            ["beneath"] = "below",
+            ["left"] = "leftof",
+            ["right"] = "rightof",
         };
 
         public static Reading Of(string caption)
