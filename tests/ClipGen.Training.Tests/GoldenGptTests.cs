@@ -137,7 +137,7 @@ public sealed class GoldenGptTests : IDisposable
             training.Optimizer.LearningRate = schedule.At(expected.GetProperty("epoch").GetInt32() + expected.GetProperty("step").GetInt32() / s.GetProperty("steps_per_epoch").GetDouble());
             GoldenRun.Loss(expected, "lr", training.Optimizer.LearningRate, 1e-12);
             rates += training.Optimizer.LearningRate;
-            var losses = training.Step([.. tokens.Ints.Skip(number * batch * length).Take(batch * length).Chunk(length)], device.From(embed.Floats.AsSpan(number * batch * width, batch * width).ToArray(), new Shape(batch, width)), number);
+            var losses = training.Step(number, ([.. tokens.Ints.Skip(number * batch * length).Take(batch * length).Chunk(length)], device.From(embed.Floats.AsSpan(number * batch * width, batch * width).ToArray(), new Shape(batch, width))));
             GoldenRun.Loss(expected, "loss", losses.Total, GoldenRun.RunLoss);
             number++;
         }

@@ -100,7 +100,7 @@ public sealed class GoldenVqGanTests : IDisposable
         foreach (var expected in steps.EnumerateArray())
         {
             using var scope = new TensorScope();
-            var losses = training.Step(GoldenRun.Pictures(device, x.Floats.AsSpan((int)(number * size), (int)size), 2, 3, 64, 64), adversarial: true);
+            var losses = training.Step(adversarial: true, GoldenRun.Pictures(device, x.Floats.AsSpan((int)(number * size), (int)size), 2, 3, 64, 64));
             GoldenRun.Loss(expected, "loss_l1", losses.L1, GoldenRun.RunLoss);
             GoldenRun.Loss(expected, "loss_quant", losses.Quantizer, GoldenRun.RunLoss);
             GoldenRun.Loss(expected, "loss_disc", losses.Adversarial, GoldenRun.RunLoss);

@@ -54,6 +54,8 @@ public static class TrainingCheckpoint
         state.GlobalStep = Integer(checkpoint, $"{Own}.global_step") ?? -1;
         state.BestScore = Number(checkpoint, $"{Own}.best") ?? Number(checkpoint, state.ScoreKey) ?? double.PositiveInfinity;
         if (double.IsNaN(state.BestScore)) state.BestScore = double.PositiveInfinity;
+        foreach (var (name, counter) in state.Counters)
+            if (checkpoint.Find($"{Own}.{name}") is { } stored && stored.Count == counter.Length) stored.ReadFloats(0, counter);
         if (Text(checkpoint, $"{Own}.seed") is { } seed && ulong.TryParse(seed, NumberStyles.None, CultureInfo.InvariantCulture, out var parsed)) state.Seed = parsed;
         return remarks;
     }
@@ -66,7 +68,7 @@ public static class TrainingCheckpoint
         entries.Add(("epoch", state.Epoch));
         entries.Add(("step", state.Step));
         entries.Add((state.ScoreKey, state.BestScore));
-        entries.Add((Own, PyTorchValue.Dict(OwnEntries(state).Select(entry => (entry.Key, entry.Value)))));
+        entries.Add((Own, PyTorchValue.Dict(OwnTexts(state).Select(entry => (entry.Key, (PyTorchValue)entry.Value)).Concat(state.Counters.Select(counter => (counter.Key, (PyTorchValue)TensorSource.From(counter.Key, counter.Value, counter.Value.Length)))))));
         PyTorchWriter.Write(path, PyTorchValue.Dict(entries));
     }
 
@@ -83,6 +85,7 @@ public static class TrainingCheckpoint
         foreach (var (key, optimizer) in state.Optimizers)
             for (var i = 0; i < optimizer.Moments.Count; i++)
                 foreach (var (name, tensor) in MomentTensors(optimizer.Moments[i])) tensors.Add(tensor with { Name = $"{key}.state.{i}.{name}" });
+        tensors.AddRange(state.Counters.Select(counter => TensorSource.From($"{Own}.{counter.Key}", counter.Value, counter.Value.Length)));
         SafetensorsWriter.Write(path, tensors, metadata);
     }
 
@@ -96,8 +99,6 @@ public static class TrainingCheckpoint
         if (state.Vocabulary is not null) texts.Add(("vocabulary", state.Vocabulary));
         return texts;
     }
-
-    private static IEnumerable<(string Key, PyTorchValue Value)> OwnEntries(TrainingState state) => OwnTexts(state).Select(entry => (entry.Key, (PyTorchValue)entry.Value));
 
     private static List<TensorSource> ModelTensors(TrainingState state)
     {

@@ -33,6 +33,9 @@ public sealed class TrainingState
     /// <summary>Text that the model needs beside its weights, such as a vocabulary, or null.</summary>
     public string? Vocabulary { get; init; }
 
+    /// <summary>Counters that a run goes on with, by name; the trainer updates them before a save.</summary>
+    public Dictionary<string, float[]> Counters { get; } = [];
+
     /// <summary>Seed of everything random.</summary>
     public required ulong Seed { get; set; }
 

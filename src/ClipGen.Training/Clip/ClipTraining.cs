@@ -64,7 +64,6 @@ public sealed class ClipTraining : IDisposable
     /// <param name="findNonFinite">Name the op that makes a value that is not finite.</param>
     public ClipLosses Step(Tensor pictures, IReadOnlyList<int[]> tokens, bool findNonFinite = false)
     {
-        Optimizer.ClearGradients();
         var losses = Gradients(pictures, tokens, findNonFinite);
         var norm = Optimizer.GradientNorm();
         Optimizer.Step(Recipe.ClipNorm > 0 && norm > Recipe.ClipNorm ? (float)(Recipe.ClipNorm / norm) : 1);

@@ -84,21 +84,19 @@ public sealed class GptTraining : IDisposable
     public AdamOptimizer Optimizer { get; }
 
     /// <summary>One step.</summary>
-    /// <param name="codes">All codes of each picture, int [N, L].</param>
-    /// <param name="embeddings">Unit CLIP embeddings of the pictures, [N, E].</param>
     /// <param name="step">Number of the step, which names its random numbers.</param>
-    /// <param name="findNonFinite">Name the op that makes a value that is not finite.</param>
-    public GptLosses Step(int[][] codes, Tensor embeddings, long step, bool findNonFinite = false)
+    /// <param name="batches">The batch, or several whose gradients are averaged: all codes of each picture, int [N, L], and the pictures' unit CLIP embeddings [N, E].</param>
+    public GptLosses Step(long step, params IReadOnlyList<(int[][] Codes, Tensor Embeddings)> batches)
     {
+        // Every part of an averaged batch has random numbers of its own.
+        var parts = batches.Select((batch, i) => Gradients(batch.Codes, batch.Embeddings, step * batches.Count + i)).ToArray();
+        var norm = Optimizer.GradientNorm() / parts.Length;
+        Optimizer.Step((Recipe.ClipNorm > 0 && norm > Recipe.ClipNorm ? (float)(Recipe.ClipNorm / norm) : 1) / parts.Length);
         Optimizer.ClearGradients();
-        var losses = Gradients(codes, embeddings, step, findNonFinite);
-        var norm = Optimizer.GradientNorm();
-        Optimizer.Step(Recipe.ClipNorm > 0 && norm > Recipe.ClipNorm ? (float)(Recipe.ClipNorm / norm) : 1);
-        Optimizer.ClearGradients();
-        return losses with { Norm = norm };
+        return new GptLosses(parts.Average(p => p.Total), parts.Average(p => p.CrossEntropy), parts.Average(p => p.Clip), norm);
     }
 
-    /// <summary>Loss and gradients of a batch, without an update.</summary>
+    /// <summary>Loss and gradients of a batch, added to what there is, without an update.</summary>
     public GptLosses Gradients(int[][] codes, Tensor embeddings, long step, bool findNonFinite = false)
     {
         using var scope = new TensorScope();

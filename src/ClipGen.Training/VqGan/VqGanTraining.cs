@@ -1,3 +1,4 @@
+using ClipGen.Kernels;
 using ClipGen.Models.Lpips;
 using ClipGen.Models.VqGan;
 using ClipGen.Tensors;
@@ -86,22 +87,25 @@ public sealed class VqGanTraining : IDisposable
     public AdamOptimizer Discriminator { get; }
 
     /// <summary>One step on pictures [N, H, W, 3] in [−1, 1].</summary>
-    /// <param name="pictures">The batch.</param>
+    /// <param name="pictures">The batch, or several whose gradients are averaged.</param>
     /// <param name="adversarial">Whether the discriminator takes part; before that it only sees the reconstructions, which moves its statistics.</param>
-    /// <param name="findNonFinite">Name the op that makes a value that is not finite.</param>
-    public VqGanLosses Step(Tensor pictures, bool adversarial, bool findNonFinite = false)
+    public VqGanLosses Step(bool adversarial, params IReadOnlyList<Tensor> pictures)
     {
-        var losses = GeneratorGradients(pictures, adversarial, findNonFinite);
-        var norm = Update(Generator);
-        if (!adversarial) return losses with { GeneratorNorm = norm };
-        var discriminator = DiscriminatorGradients(pictures, findNonFinite);
-        return losses with { GeneratorNorm = norm, Discriminator = discriminator, DiscriminatorNorm = Update(Discriminator) };
+        var parts = pictures.Select(part => GeneratorGradients(part, adversarial)).ToArray();
+        var norm = Update(Generator, parts.Length);
+        double discriminator = 0, discriminatorNorm = 0;
+        if (adversarial)
+        {
+            discriminator = pictures.Select(part => DiscriminatorGradients(part)).ToArray().Average();
+            discriminatorNorm = Update(Discriminator, parts.Length);
+        }
+        return new VqGanLosses(parts.Average(p => p.Generator), parts.Average(p => p.L1), parts.Average(p => p.Perceptual), parts.Average(p => p.Quantizer), parts.Average(p => p.Adversarial),
+            parts.Average(p => p.AdversarialWeight), discriminator, norm, discriminatorNorm, [.. parts.SelectMany(p => p.Codes)]);
     }
 
-    /// <summary>The generator's half of a step without the update: gradients of encoder, decoder and codebook.</summary>
+    /// <summary>The generator's half of a step without the update: adds to the gradients of encoder, decoder and codebook.</summary>
     public VqGanLosses GeneratorGradients(Tensor pictures, bool adversarial, bool findNonFinite = false)
     {
-        Generator.ClearGradients();
         // The reference computes and discards the discriminator's gradients here; they are not even computed.
         Freeze(discriminatorParameters, true);
         try
@@ -137,11 +141,10 @@ public sealed class VqGanTraining : IDisposable
         }
     }
 
-    /// <summary>The discriminator's half without the update.</summary>
+    /// <summary>The discriminator's half without the update: adds to its gradients.</summary>
     /// <returns>Its loss.</returns>
     public double DiscriminatorGradients(Tensor pictures, bool findNonFinite = false)
     {
-        Discriminator.ClearGradients();
         using var scope = new TensorScope();
         var reconstruction = model.Reconstruct(pictures);
         using var tape = new Tape { FindNonFinite = findNonFinite };
@@ -165,10 +168,43 @@ public sealed class VqGanTraining : IDisposable
         return Math.Clamp(Length(content) / (Length(adversarial) + 1e-4), 0, 1e4);
     }
 
-    private double Update(AdamOptimizer optimizer)
+    /// <summary>
+    /// Gives codes that nothing chose the place of a random latent of this batch, and forgets their moments: a code that is far from every latent gets no gradient and would stay so.
+    /// </summary>
+    /// <param name="pictures">Pictures whose latents to take.</param>
+    /// <param name="dead">One flag per code.</param>
+    /// <param name="key">Chooses the latents.</param>
+    /// <returns>Codes that moved.</returns>
+    public int RestartCodes(Tensor pictures, ReadOnlySpan<bool> dead, in RandomKey key)
     {
-        var norm = optimizer.GradientNorm();
-        optimizer.Step(Recipe.ClipNorm > 0 && norm > Recipe.ClipNorm ? (float)(Recipe.ClipNorm / norm) : 1);
+        var moved = 0;
+        foreach (var code in dead) moved += code ? 1 : 0;
+        if (moved == 0) return 0;
+        using var scope = new TensorScope();
+        var latents = model.Encode(pictures).ToFloats();
+        var width = model.CodeSize;
+        var moments = Generator.Moments.Single(m => ReferenceEquals(m.Parameter.Value, model.Codebook));
+        Tensor?[] tables = [model.Codebook, moments.Mean, moments.Variance];
+        for (var t = 0; t < tables.Length; t++)
+        {
+            if (tables[t] is not { } table) continue;
+            var values = table.ToFloats();
+            for (var code = 0; code < dead.Length; code++)
+            {
+                if (!dead[code]) continue;
+                var row = (int)(Philox.Uniform(key, code) * (latents.Length / width));
+                if (t == 0) latents.AsSpan(row * width, width).CopyTo(values.AsSpan(code * width));
+                else values.AsSpan(code * width, width).Clear();
+            }
+            table.Device.Backend.Upload<float>(values, table.Floats);
+        }
+        return moved;
+    }
+
+    private double Update(AdamOptimizer optimizer, int parts)
+    {
+        var norm = optimizer.GradientNorm() / parts;
+        optimizer.Step((Recipe.ClipNorm > 0 && norm > Recipe.ClipNorm ? (float)(Recipe.ClipNorm / norm) : 1) / parts);
         optimizer.ClearGradients();
         return norm;
     }

@@ -1,0 +1,228 @@
+using System.Globalization;
+using ClipGen.Data;
+using ClipGen.Data.Datasets;
+using ClipGen.Kernels;
+using ClipGen.Models.Clip;
+using ClipGen.Models.Gpt;
+using ClipGen.Models.Pipeline;
+using ClipGen.Models.VqGan;
+using ClipGen.Tensors;
+using ClipGen.Training.Checkpoints;
+using ClipGen.Training.Reporting;
+
+namespace ClipGen.Training.Gpt;
+
+/// <summary>How a GPT is trained, beside its <see cref="GptRecipe"/>.</summary>
+public sealed record GptTrainerOptions
+{
+    /// <summary>Learning rate over the run.</summary>
+    public required ISchedule Schedule { get; init; }
+
+    /// <summary>Batches whose gradients are averaged into a step.</summary>
+    public int Accumulate { get; init; } = 1;
+
+    /// <summary>Encode every picture once, as a centre crop, at the start, instead of a random crop in every step.</summary>
+    public bool CacheCodes { get; init; }
+
+    /// <summary>Pictures of a validation at most.</summary>
+    public long ValidationPictures { get; init; } = 5000;
+
+    /// <summary>Pictures sampled for a preview; 0 for none.</summary>
+    public int PreviewPictures { get; init; } = 8;
+}
+
+/// <summary><c>train gpt</c>: pictures become codes and CLIP embeddings through two frozen models, and the GPT learns the one from the other.</summary>
+public sealed class GptTrainer : ITrainer
+{
+    private readonly Device device;
+    private readonly GptModel model;
+    private readonly VqGanModel vqgan;
+    private readonly ClipModel clip;
+    private readonly GptTraining training;
+    private readonly GptTrainerOptions options;
+    private readonly TrainingData data;
+    private readonly Action<string> note;
+    private (int[][] Codes, float[] Embeddings)? cache;
+
+    /// <summary>Training of a model; it owns the models and the data and frees them.</summary>
+    /// <param name="device">Where.</param>
+    /// <param name="model">Loaded as trainable.</param>
+    /// <param name="vqgan">Frozen; plain when the CLIP loss needs its gradients.</param>
+    /// <param name="clip">Frozen; plain when the CLIP loss needs its gradients.</param>
+    /// <param name="recipe">Constants of the losses.</param>
+    /// <param name="options">The rest.</param>
+    /// <param name="data">Batches.</param>
+    /// <param name="seed">Seed of everything random.</param>
+    /// <param name="configuration">The run's configuration, for its checkpoints.</param>
+    /// <param name="note">Is told what takes a while.</param>
+    /// <exception cref="DataException">The models do not fit each other or the pictures.</exception>
+    public GptTrainer(Device device, GptModel model, VqGanModel vqgan, ClipModel clip, GptRecipe recipe, GptTrainerOptions options, TrainingData data, ulong seed, string configuration, Action<string> note)
+    {
+        (this.device, this.model, this.vqgan, this.clip, this.options, this.data, this.note) = (device, model, vqgan, clip, options, data, note);
+        var c = model.Config;
+        if (c.Vocabulary != vqgan.Codes) throw new DataException($"this GPT writes {c.Vocabulary} different codes, the VQ-GAN has {vqgan.Codes}; give files that belong together (--vqgan-ckpt)");
+        if (c.ConditionSize != clip.Config.EmbeddingSize) throw new DataException($"this GPT takes embeddings of {c.ConditionSize} values, CLIP makes {clip.Config.EmbeddingSize}; give files that belong together (--clip-ckpt)");
+        var grid = data.Side / vqgan.Factor;
+        if (data.Side % vqgan.Factor != 0 || grid * grid != c.BlockSize) throw new DataException($"pictures of {data.Side} pixels have {grid} x {grid} codes, this GPT writes {c.BlockSize}; give another --size");
+        training = new GptTraining(model, recipe, seed, vqgan, clip);
+        State = new TrainingState
+        {
+            Kind = "gpt",
+            Parameters = model.Parameters,
+            Masks = [.. Enumerable.Range(0, c.Layers).Select(i => new ConstantMask($"blocks.{i}.mask", c.BlockSize, $"blocks.{i}.encoder.self_attn.in_proj_weight"))],
+            Optimizers = [("optimizer", training.Optimizer)],
+            ScoreKey = "val_loss",
+            ScalerKey = "scaler",
+            Configuration = configuration,
+            Seed = seed,
+        };
+        StepMetrics = recipe.ClipWeight == 0 ? ["loss", "norm", "lr"] : ["loss", "loss_gpt", "loss_clip", "norm", "lr"];
+    }
+
+    /// <inheritdoc/>
+    public string Model => string.Create(CultureInfo.InvariantCulture, $"GPT, {model.Config.Layers} layers of {model.Config.Width}, {model.Config.Heads} heads, {model.Config.BlockSize} codes out of {model.Config.Vocabulary:N0}, {State.Parameters.Sum(p => p.Value.Count):N0} parameters");
+
+    /// <inheritdoc/>
+    public TrainingState State { get; }
+
+    /// <inheritdoc/>
+    public int BatchSize => data.Batch * options.Accumulate;
+
+    /// <inheritdoc/>
+    public long StepsPerEpoch => Math.Max(1, data.BatchesPerEpoch / options.Accumulate);
+
+    /// <inheritdoc/>
+    public IReadOnlyList<string> StepMetrics { get; }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<string> EpochMetrics { get; } = [];
+
+    /// <inheritdoc/>
+    public IReadOnlyList<string> ValidationMetrics { get; } = ["val_loss"];
+
+    /// <inheritdoc/>
+    public IReadOnlyList<MemoryPart> Memory
+    {
+        get
+        {
+            var c = model.Config;
+            var weights = 4 * State.Parameters.Sum(p => p.Value.Count);
+            // Kept per position and layer: two norms' inputs, qkv, attention's output, three of the feed-forward part's four widths and dropouts, about 24 widths.
+            var perLayer = 4L * data.Batch * c.BlockSize * c.Width * (training.Recipe.Recompute ? 1 : 24);
+            return [new("weights", weights), new("gradients", weights), new("optimiser", 2 * weights), new("activations", perLayer * c.Layers + 12L * data.Batch * c.BlockSize * c.Vocabulary)];
+        }
+    }
+
+    /// <inheritdoc/>
+    public IReadOnlyDictionary<string, double> Step(long epoch, long step, CancellationToken cancellation)
+    {
+        using var scope = new TensorScope();
+        var rate = training.Optimizer.LearningRate = options.Schedule.At(epoch + (double)step / StepsPerEpoch);
+        var batches = Enumerable.Range(0, options.Accumulate).Select(i => Encoded(data.At(epoch, step * options.Accumulate + i, cancellation), cancellation)).ToArray();
+        var losses = training.Step(epoch * StepsPerEpoch + step, batches);
+        var values = new Dictionary<string, double> { ["loss"] = losses.Total };
+        if (training.Recipe.ClipWeight != 0) (values["loss_gpt"], values["loss_clip"]) = (losses.CrossEntropy, losses.Clip);
+        (values["norm"], values["lr"]) = (losses.Norm, rate);
+        return values;
+    }
+
+    /// <inheritdoc/>
+    public void FindNonFinite(long epoch, long step, CancellationToken cancellation)
+    {
+        using var scope = new TensorScope();
+        var (codes, embeddings) = Encoded(data.At(epoch, step * options.Accumulate, cancellation), cancellation);
+        training.Gradients(codes, embeddings, epoch * StepsPerEpoch + step, findNonFinite: true);
+    }
+
+    /// <inheritdoc/>
+    public IReadOnlyDictionary<string, double> EndEpoch(long epoch, Action<string> warn) => new Dictionary<string, double>();
+
+    /// <inheritdoc/>
+    public IReadOnlyDictionary<string, double> Validate(CancellationToken cancellation)
+    {
+        double loss = 0;
+        var pictures = 0;
+        foreach (var batch in data.ValidationBatches(options.ValidationPictures, cancellation))
+        {
+            using var scope = new TensorScope();
+            var (codes, embeddings) = Encode(batch.Pictures);
+            loss += batch.Pictures.Length * training.Evaluate(codes, embeddings);
+            pictures += batch.Pictures.Length;
+        }
+        if (pictures == 0) throw new DataException($"{data.Train.Name}: nothing to validate on; give more pictures or a larger --val-share");
+        return new Dictionary<string, double> { ["val_loss"] = loss / pictures };
+    }
+
+    /// <summary>Above, pictures that it is not trained on; below, what it paints from their embeddings.</summary>
+    public IReadOnlyList<(string Tag, Picture Grid)> Preview(CancellationToken cancellation)
+    {
+        if (options.PreviewPictures == 0) return [];
+        foreach (var batch in data.ValidationBatches(options.PreviewPictures, cancellation))
+        {
+            using var scope = new TensorScope();
+            var shown = batch.Pictures.Take(options.PreviewPictures).ToArray();
+            var codes = CodeSampler.Sample(model, Embeddings(shown), 0, shown.Length, new GenerationSettings { Seed = State.Seed }, null, cancellation);
+            var side = data.Side / vqgan.Factor;
+            var painted = vqgan.DecodeCodes(device.From(codes.SelectMany(row => row).ToArray(), new Shape(shown.Length, side, side))).ToFloats();
+            var size = painted.Length / shown.Length;
+            return [("val/from-images", PictureGrid.Make([.. shown, .. Enumerable.Range(0, shown.Length).Select(i => PictureTransforms.FromVqGan(painted.AsSpan(i * size, size), data.Side, data.Side))], shown.Length))];
+        }
+        return [];
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        training.Dispose();
+        data.Dispose();
+        model.Dispose();
+        vqgan.Dispose();
+        clip.Dispose();
+    }
+
+    private (int[][] Codes, Tensor Embeddings) Encoded(PictureBatch batch, CancellationToken cancellation)
+    {
+        if (!options.CacheCodes) return Encode(batch.Pictures);
+        cache ??= EncodeAll(cancellation);
+        var (codes, embeddings) = cache.Value;
+        var width = clip.Config.EmbeddingSize;
+        return ([.. batch.Indices.Select(index => codes[index])],
+            device.From(batch.Indices.SelectMany(index => embeddings.AsSpan(checked((int)index * width), width).ToArray()).ToArray(), new Shape(batch.Indices.Length, width)));
+    }
+
+    /// <summary>Every picture of the dataset, once, as its centre crop.</summary>
+    private (int[][], float[]) EncodeAll(CancellationToken cancellation)
+    {
+        var count = checked((int)data.Train.Count);
+        note($"encoding {count:N0} pictures once");
+        var (codes, embeddings) = (new int[count][], new float[checked(count * clip.Config.EmbeddingSize)]);
+        var plan = BatchPlan.Sequential(count, 64);
+        using var loader = new BatchLoader(data.Train, plan, PictureCrop.Centre(data.Side));
+        for (var step = 0L; step < plan.StepsPerEpoch; step++)
+        {
+            using var scope = new TensorScope();
+            var batch = loader.Next(cancellation);
+            var (rows, vectors) = Encode(batch.Pictures);
+            rows.CopyTo(codes, step * plan.Batch);
+            vectors.ToFloats().CopyTo(embeddings, step * plan.Batch * clip.Config.EmbeddingSize);
+        }
+        return (codes, embeddings);
+    }
+
+    private (int[][] Codes, Tensor Embeddings) Encode(Picture[] pictures)
+    {
+        using var inner = new TensorScope();
+        using var pause = Tape.Pause();
+        var codes = vqgan.Quantize(vqgan.Encode(device.From(pictures.SelectMany(PictureTransforms.ToVqGan).ToArray(), new Shape(pictures.Length, data.Side, data.Side, 3)))).ToArray<int>();
+        return ([.. codes.Chunk(model.Config.BlockSize)], inner.Keep(Embeddings(pictures)));
+    }
+
+    /// <summary>The same crops, resized to CLIP's side.</summary>
+    private Tensor Embeddings(Picture[] pictures)
+    {
+        using var inner = new TensorScope();
+        var side = clip.Config.ImageSize;
+        var x = device.From(pictures.SelectMany(p => PictureTransforms.ToClip(p.Width == side && p.Height == side ? p : PillowResize.Bilinear(p, side, side))).ToArray(), new Shape(pictures.Length, side, side, 3));
+        return inner.Keep(clip.EncodeImage(x).L2Normalize());
+    }
+}
