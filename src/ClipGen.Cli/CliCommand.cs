@@ -5,6 +5,7 @@ using ClipGen.Kernels;
 using ClipGen.Models.Pipeline;
 using ClipGen.Tensors;
 using ClipGen.Tensors.Nn;
+using ClipGen.Training;
 
 namespace ClipGen.Cli;
 
@@ -80,8 +81,8 @@ public abstract class CliCommand(TextWriter output, TextWriter error)
 
     private static (int Code, string Message) Describe(Exception failure) => failure switch
     {
-        UsageException or GenerationException => (CommandLine.BadUsage, failure.Message),
-        JobException or CheckpointException or WeightException or DataException or DeviceMemoryException => (CommandLine.Failed, failure.Message),
+        UsageException or GenerationException or FormatException => (CommandLine.BadUsage, failure.Message),
+        JobException or DivergedException or CheckpointException or WeightException or DataException or DeviceMemoryException => (CommandLine.Failed, failure.Message),
         ShapeException => (CommandLine.Failed, failure.Message),
         OutOfMemoryException => (CommandLine.Failed, "out of memory; use a smaller --batch"),
         IOException or UnauthorizedAccessException => (CommandLine.Failed, failure.Message),

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using ClipGen.Cli.Commands;
+using ClipGen.Cli.Commands.Train;
 
 namespace ClipGen.Cli;
 
@@ -30,7 +31,7 @@ public static class CommandLine
             error.WriteLine($"{path}: {Problem(parsed)} See `{path} --help`.");
             return BadUsage;
         }
-        return await parsed.InvokeAsync(new InvocationConfiguration { Output = output, Error = error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromSeconds(10) });
+        return await parsed.InvokeAsync(new InvocationConfiguration { Output = output, Error = error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = HandlesSignals(parsed) ? null : TimeSpan.FromSeconds(10) });
     }
 
     /// <summary>The tree of commands.</summary>
@@ -45,6 +46,12 @@ public static class CommandLine
             new EmbedCommand(output, error).Create(),
             new TokenizeCommand(output, error).Create(),
             new InspectCommand(output, error).Create(),
+            new Command("train", "Trains a model: vqgan and gpt on pictures alone, clip on pictures with sentences")
+            {
+                new TrainVqGanCommand(output, error).Create(),
+                new TrainGptCommand(output, error).Create(),
+                new TrainClipCommand(output, error).Create(),
+            },
             new TraceCommand(output, error).Create(),
             new BenchCommand(output, error).Create(),
             new DevicesCommand(output, error).Create(),
@@ -64,6 +71,9 @@ public static class CommandLine
         // The library lists choices one per line.
         return ShownText.Of(string.Join(' ', parsed.Errors.SelectMany(problem => problem.Message.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries))));
     }
+
+    /// <summary>A training finishes its step and saves before it ends, however long that takes.</summary>
+    private static bool HandlesSignals(ParseResult parsed) => parsed.CommandResult.Parent is System.CommandLine.Parsing.CommandResult { Command.Name: "train" };
 
     private static string CommandPath(ParseResult parsed)
     {

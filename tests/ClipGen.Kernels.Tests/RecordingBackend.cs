@@ -22,6 +22,12 @@ internal sealed class RecordingBackend(IBackend inner) : IBackend
 
     public void ResetPeak() => inner.ResetPeak();
 
+    public long PoolLimit
+    {
+        get => inner.PoolLimit;
+        set => inner.PoolLimit = value;
+    }
+
     public void Trim() => inner.Trim();
 
     public void Dispose() => inner.Dispose();

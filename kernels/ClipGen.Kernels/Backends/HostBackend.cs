@@ -23,8 +23,8 @@ public abstract unsafe class HostBackend(bool wide = false) : IDeviceAllocator
         }
     }
 
-    /// <summary>Bytes that the pool keeps for reuse; at most a quarter of a GiB, larger blocks go straight back to the system.</summary>
-    public const long PoolLimit = 256L << 20;
+    /// <inheritdoc/>
+    public long PoolLimit { get; set; } = 256L << 20;
 
     /// <inheritdoc/>
     public DeviceMemory Allocate(long byteLength)

@@ -34,6 +34,9 @@ public interface IDeviceAllocator : IDisposable
     /// <summary>Starts a new peak at what is live now.</summary>
     void ResetPeak();
 
+    /// <summary>Bytes of freed blocks that are kept for reuse, a quarter of a GiB unless set; what is beyond goes back to the system. A training, whose steps ask for the same blocks again and again, keeps them all.</summary>
+    long PoolLimit { get; set; }
+
     /// <summary>Gives blocks that the pool keeps for reuse back to the system.</summary>
     void Trim();
 }

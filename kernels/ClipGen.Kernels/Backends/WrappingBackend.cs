@@ -28,6 +28,13 @@ public abstract class WrappingBackend(IBackend inner) : IBackend
     public void ResetPeak() => Inner.ResetPeak();
 
     /// <inheritdoc/>
+    public long PoolLimit
+    {
+        get => Inner.PoolLimit;
+        set => Inner.PoolLimit = value;
+    }
+
+    /// <inheritdoc/>
     public void Trim() => Inner.Trim();
 
     /// <inheritdoc/>

@@ -16,7 +16,7 @@ namespace ClipGen.Cli.Benchmarks;
 internal static class BenchCases
 {
     /// <summary>The forms a case can have, for help and messages.</summary>
-    public const string Forms = "gemm:MxNxK, conv:CIN-COUT-K@HxW, attention:B, gpt_decode:B, vqgan_decode:B, vqgan_encode:B, clip_image:B, clip_text:B, generate:N";
+    public const string Forms = "gemm:MxNxK, conv:CIN-COUT-K@HxW, attention:B, gpt_decode:B, vqgan_decode:B, vqgan_encode:B, clip_image:B, clip_text:B, generate:N, train_gpt:B, train_vqgan:B, train_shapes_gpt:B, train_shapes_vqgan:B, train_shapes_clip:B";
 
     /// <summary>Reads a case's name; what comes back makes it ready to run.</summary>
     /// <exception cref="UsageException">The name is not one of <see cref="Forms"/>.</exception>
@@ -38,6 +38,11 @@ internal static class BenchCases
             "clip_image" => (n, device, s) => ClipImage(n, device, s[0]),
             "clip_text" => (n, device, s) => ClipText(n, device, s[0]),
             "generate" => (n, device, s) => Generate(n, device, s[0]),
+            "train_gpt" => (n, device, s) => Training(n, device, s[0], TrainingCases.Gpt),
+            "train_vqgan" => (n, device, s) => Training(n, device, s[0], TrainingCases.VqGan),
+            "train_shapes_gpt" => (n, device, s) => Training(n, device, s[0], TrainingCases.ShapesGpt),
+            "train_shapes_vqgan" => (n, device, s) => Training(n, device, s[0], TrainingCases.ShapesVqGan),
+            "train_shapes_clip" => (n, device, s) => Training(n, device, s[0], TrainingCases.ShapesClip),
             _ => throw Unknown(name),
         };
         return device => create(name, device, numbers);
@@ -140,6 +145,13 @@ internal static class BenchCases
         }, clip, gpt, vqgan);
     }
 
+    private static BenchCase Training(string name, Device device, int batch, Func<Device, int, (Action Run, IDisposable[] Owned)> create)
+    {
+        var counting = new Device(new TimingBackend(device.Backend));
+        var (run, owned) = create(counting, batch);
+        return Measured(name, counting, run, owned);
+    }
+
     private static VqGanModel LoadVqGan(Device device) => VqGanModel.Load(device, new ComputedWeights("vqgan", ReleasedModels.VqGanCoco));
 
     private static ClipModel LoadClip(Device device) => ClipModel.Load(device, new ComputedWeights("clip", ReleasedModels.ClipVitB32));
@@ -173,7 +185,7 @@ internal static class BenchCases
     }
 
     /// <summary>Normally distributed values; zeros or equal numbers would be faster than real data on some processors.</summary>
-    private static Tensor Normal(Device device, Shape shape, int seed)
+    internal static Tensor Normal(Device device, Shape shape, int seed)
     {
         var random = new Random(seed);
         var values = new float[shape.Count];

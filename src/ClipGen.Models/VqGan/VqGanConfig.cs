@@ -9,8 +9,11 @@ public sealed record VqGanConfig
     /// <summary>Factor on the channels per level, outermost first; there is a halving between two levels.</summary>
     public IReadOnlyList<int> Multipliers { get; init; } = [1, 1, 2, 2, 4];
 
-    /// <summary>Residual blocks per level of the encoder; the decoder has one more.</summary>
-    public int ResidualBlocks { get; init; } = 2;
+    /// <summary>Residual blocks per level of the encoder, outermost first; a single number holds for all levels. The decoder has one more in each.</summary>
+    public IReadOnlyList<int> ResidualBlocks { get; init; } = [2];
+
+    /// <summary>Residual blocks of a level of the encoder.</summary>
+    public int BlocksOf(int level) => ResidualBlocks.Count == 1 ? ResidualBlocks[0] : ResidualBlocks[level];
 
     /// <summary>Levels with self-attention behind each residual block, counted from the outermost.</summary>
     public IReadOnlyList<int> AttentionLevels { get; init; } = [4];

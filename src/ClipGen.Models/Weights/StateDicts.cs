@@ -64,13 +64,13 @@ public static class StateDicts
     /// <summary>A VQ-GAN's, with its discriminator.</summary>
     public static IReadOnlyList<TensorShape> VqGan(VqGanConfig c)
     {
-        var (channels, multipliers, blocks, z, codes, discriminator) = (c.Channels, c.Multipliers, c.ResidualBlocks, c.CodeSize, c.Codes, c.DiscriminatorChannels);
+        var (channels, multipliers, z, codes, discriminator) = (c.Channels, c.Multipliers, c.CodeSize, c.Codes, c.DiscriminatorChannels);
         var list = new StateDict();
         list.Conv("encoder.conv_in", 3, channels, 3);
         int at = channels, step = 0;
         for (var level = 0; level < multipliers.Count; level++)
         {
-            for (var i = 0; i < blocks; i++)
+            for (var i = 0; i < c.BlocksOf(level); i++)
             {
                 list.Residual($"encoder.down.{step++}", at, channels * multipliers[level]);
                 at = channels * multipliers[level];
@@ -89,7 +89,7 @@ public static class StateDicts
         step = 0;
         for (var level = multipliers.Count - 1; level >= 0; level--)
         {
-            for (var i = 0; i < blocks + 1; i++)
+            for (var i = 0; i < c.BlocksOf(level) + 1; i++)
             {
                 list.Residual($"decoder.up.{step++}", at, channels * multipliers[level]);
                 at = channels * multipliers[level];

@@ -1,0 +1,86 @@
+using System.CommandLine;
+using ClipGen.Checkpoints;
+using ClipGen.Data;
+using ClipGen.Data.Datasets;
+using ClipGen.Data.Shapes;
+using ClipGen.Models;
+using ClipGen.Models.Clip;
+using ClipGen.Tensors.Nn;
+using ClipGen.Training;
+using ClipGen.Training.Clip;
+
+namespace ClipGen.Cli.Commands.Train;
+
+/// <summary><c>train clip</c>: pictures and sentences in one space.</summary>
+internal sealed class TrainClipCommand(TextWriter output, TextWriter error) : TrainCommand(output, error)
+{
+    private readonly Option<int> embedding = new("--embedding") { Description = "Width of the shared space", DefaultValueFactory = _ => 128 };
+    private readonly Option<int> patch = new("--patch") { Description = "Side of a patch in pixels", DefaultValueFactory = _ => 8 };
+    private readonly Option<int> visionWidth = new("--vision-width") { Description = "Channels of the vision tower", DefaultValueFactory = _ => 128 };
+    private readonly Option<int> visionLayers = new("--vision-layers") { Description = "Blocks of the vision tower", DefaultValueFactory = _ => 4 };
+    private readonly Option<int> textWidth = new("--text-width") { Description = "Channels of the text tower", DefaultValueFactory = _ => 128 };
+    private readonly Option<int> textLayers = new("--text-layers") { Description = "Blocks of the text tower", DefaultValueFactory = _ => 3 };
+    private readonly Option<double> decay = new("--weight-decay") { Description = "Decay of all matrices", DefaultValueFactory = _ => 0.05 };
+
+    protected override string Kind => "clip";
+
+    protected override IEnumerable<Option> OwnOptions => [embedding, patch, visionWidth, visionLayers, textWidth, textLayers, decay];
+
+    public override Command Create() => Create(
+        "Trains a CLIP model on captioned pictures, with a vocabulary of the captions' own words.",
+        "clipgen train clip --ds shapes --epochs 3");
+
+    protected override TrainDefaults Defaults(ParseResult parsed, bool shapes) => new(256, 8, _ => 1e-3, "cosine", 0.2, 1);
+
+    protected override ITrainer Build(TrainJob job)
+    {
+        var parsed = job.Parsed;
+        if (job.Data.Train is not ICaptionedDataset) throw new DataException($"--ds {job.Data.Train.Name}: CLIP learns from pictures with sentences, and this dataset has none; give --ds {PictureDatasets.Shapes}");
+        var tokenizer = new WordTokenizer(ShapeCaptions.Words);
+        var recipe = new ClipRecipe { LearningRate = job.Rate, WeightDecay = Noted(parsed, decay), ClipNorm = job.ClipNorm };
+        ClipModel? model = null;
+        try
+        {
+            IReadOnlyDictionary<string, int> sizes = new Dictionary<string, int>();
+            if (job.Weights is { } weights)
+            {
+                model = ClipModel.Load(job.Device, weights, null, WeightForm.Trainable);
+                sizes = Heads(model.Config.VisionHeads, model.Config.TextHeads);
+            }
+            else
+            {
+                var side = job.Data.Side;
+                var pixels = Noted(parsed, patch);
+                if (pixels < 1 || side % pixels != 0) throw new UsageException($"--patch {pixels}: expected a divisor of the pictures' {side} pixels (--size)");
+                var (vision, text) = (Width("--vision-width", Noted(parsed, visionWidth)), Width("--text-width", Noted(parsed, textWidth)));
+                var config = new ClipConfig
+                {
+                    EmbeddingSize = Noted(parsed, embedding),
+                    PatchSize = pixels,
+                    Patches = side / pixels * (side / pixels),
+                    VisionWidth = vision,
+                    VisionLayers = Noted(parsed, visionLayers),
+                    VisionHeads = vision / 32,
+                    ContextLength = ShapeCaptions.ContextLength,
+                    VocabularySize = tokenizer.VocabularySize,
+                    TextWidth = text,
+                    TextLayers = Noted(parsed, textLayers),
+                    TextHeads = text / 32,
+                };
+                if (config.EmbeddingSize < 1 || config.VisionLayers < 1 || config.TextLayers < 1) throw new UsageException("--embedding, --vision-layers, --text-layers: expected 1 or more");
+                sizes = Heads(config.VisionHeads, config.TextHeads);
+                model = ClipModel.Load(job.Device, new InitialWeights(ModelKind.Clip, StateDicts.Clip(config), job.Seed, sizes), null, WeightForm.Trainable);
+            }
+            return new ClipTrainer(job.Device, model, recipe, new ClipTrainerOptions { Schedule = job.Schedule }, job.Data, tokenizer, job.Seed, job.Configuration(sizes), tokenizer.Vocabulary);
+        }
+        catch
+        {
+            model?.Dispose();
+            throw;
+        }
+    }
+
+    private static Dictionary<string, int> Heads(int vision, int text) => new() { ["vision_heads"] = vision, ["text_heads"] = text };
+
+    private static int Width(string option, int value) => value >= 32 && value % 32 == 0 ? value : throw new UsageException($"{option} {value}: expected a multiple of 32, the width of a head");
+}

@@ -1,0 +1,234 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using ClipGen.Checkpoints;
+using ClipGen.Data.Datasets;
+using ClipGen.Models;
+using ClipGen.Tensors;
+using ClipGen.Tensors.Nn;
+using ClipGen.Training;
+using ClipGen.Training.Checkpoints;
+using ClipGen.Training.Control;
+using ClipGen.Training.Reporting;
+
+namespace ClipGen.Cli.Commands.Train;
+
+/// <summary>What the three <c>train</c> commands have in common: the data, the run, its folder, resuming.</summary>
+internal abstract class TrainCommand(TextWriter output, TextWriter error) : CliCommand(output, error)
+{
+    private readonly Option<string> ds = new("--ds") { Description = "Pictures: a folder (with its subfolders), a text file that names one per line, or shapes", Required = true };
+    private readonly Option<double> valShare = new("--val-share") { Description = "Share of the pictures to validate on", DefaultValueFactory = _ => 0.02 };
+    private readonly Option<long> scenes = new("--scenes") { Description = "Scenes of an epoch of --ds shapes", DefaultValueFactory = _ => PictureDatasets.ShapesCount };
+    private readonly Option<int?> size = new("--size") { Description = "Side of the square crops in pixels; by default 256, or 64 for --ds shapes" };
+    private readonly Option<int?> bs = new("--bs") { Description = "Pictures of a batch" };
+    private readonly Option<int?> epochs = new("--epochs") { Description = "Epochs of the whole run" };
+    private readonly Option<double?> lr = new("--lr") { Description = "Highest learning rate; by default it follows from the batch as in the reference" };
+    private readonly Option<string?> schedule = new("--lr-schedule") { Description = "constant, or cosine behind a linear warm-up" };
+    private readonly Option<double?> warmup = new("--warmup-epochs") { Description = "Epochs of the warm-up, parts of them included" };
+    private readonly Option<double> minLr = new("--min-lr") { Description = "Learning rate at the end of a cosine" };
+    private readonly Option<double> clipNorm = new("--clip-norm") { Description = "Longest gradient; 0 for no limit" };
+    private readonly Option<string?> outFolder = new("--out") { Description = "Folder of the run; by default output/KIND/DATASET" };
+    private readonly Option<string> resume = new("--resume") { Description = "auto goes on where the folder's latest.pt stands, none begins anew, anything else is a checkpoint to continue from", DefaultValueFactory = _ => "auto" };
+    private readonly Option<string> saveEvery = new("--save-every") { Description = "Steps (500) or time (90s, 10m, 2h) between two saves", DefaultValueFactory = _ => "10m" };
+    private readonly Option<int> keep = new("--keep") { Description = "Numbered checkpoints to keep", DefaultValueFactory = _ => 3 };
+    private readonly Option<int> logEvery = new("--log-every") { Description = "Steps between two lines of the log", DefaultValueFactory = _ => 50 };
+    private readonly Option<int?> valEvery = new("--val-every") { Description = "Epochs between two validations" };
+    private readonly Option<long> maxSteps = new("--max-steps") { Description = "End after so many steps of the whole run; 0 for no limit" };
+    private readonly Option<bool> overfit = new("--overfit-one-batch") { Description = "Train on the first batch again and again: a check that a model can learn at all" };
+    private readonly Option<bool> evalOnly = new("--eval-only") { Description = "Validate what --resume names, and end" };
+    private readonly List<Setting> settings = [];
+
+    /// <summary>Kind of training: <c>vqgan</c>, <c>gpt</c>, <c>clip</c>.</summary>
+    protected abstract string Kind { get; }
+
+    /// <summary>Options of this kind alone.</summary>
+    protected abstract IEnumerable<Option> OwnOptions { get; }
+
+    /// <summary>Values that hold when an option is not given.</summary>
+    protected abstract TrainDefaults Defaults(ParseResult parsed, bool shapes);
+
+    /// <summary>Builds the trainer: over the weights of a checkpoint, or new ones.</summary>
+    protected abstract ITrainer Build(TrainJob job);
+
+    /// <summary>Builds the command.</summary>
+    protected Command Create(string description, params string[] examples)
+    {
+        var command = Command(Kind, description, Run, examples);
+        foreach (var option in OwnOptions.Prepend(ds)) command.Add(option);
+        foreach (var option in new Option[] { valShare, scenes, size, bs, epochs, lr, schedule, warmup, minLr, clipNorm, outFolder, resume, saveEvery, keep, logEvery, valEvery, maxSteps, overfit, evalOnly }) command.Add(option);
+        Common.AddTo(command);
+        return command;
+    }
+
+    /// <summary>The value of an option, noted for the table of settings.</summary>
+    protected T Noted<T>(ParseResult parsed, Option<T> option) => Note(parsed, option, parsed.GetValue(option)!);
+
+    /// <summary>The value of an option, or the default of this kind of training and data.</summary>
+    protected T Noted<T>(ParseResult parsed, Option<T?> option, T otherwise) where T : struct => Note(parsed, option, parsed.GetValue(option) ?? otherwise);
+
+    /// <inheritdoc cref="Noted{T}(ParseResult, Option{T?}, T)"/>
+    protected string Noted(ParseResult parsed, Option<string?> option, string otherwise) => Note(parsed, option, parsed.GetValue(option) ?? otherwise);
+
+    private T Note<T>(ParseResult parsed, Option option, T value)
+    {
+        var given = parsed.GetResult(option) is { Implicit: false };
+        settings.Add(new Setting(option.Name.TrimStart('-'), Convert.ToString(value, CultureInfo.InvariantCulture) ?? "", given ? SettingOrigin.Option : SettingOrigin.Default));
+        return value;
+    }
+
+    private int Run(ParseResult parsed, CancellationToken cancellation)
+    {
+        var name = Noted(parsed, ds);
+        var shapes = name == PictureDatasets.Shapes;
+        var defaults = Defaults(parsed, shapes);
+        var seed = Common.Seed(parsed);
+        var batch = Positive("--bs", Noted(parsed, bs, defaults.Batch));
+        var side = Positive("--size", Noted(parsed, size, shapes ? 64 : 256));
+        var runEpochs = Positive("--epochs", Noted(parsed, epochs, defaults.Epochs));
+        var share = Noted(parsed, valShare);
+        if (!(share > 0 && share < 1)) throw new UsageException($"--val-share {share}: expected a number above 0 and below 1");
+        var rate = Noted(parsed, lr, defaults.LearningRate(batch));
+        if (!(rate > 0) || !double.IsFinite(rate)) throw new UsageException($"--lr {rate}: expected a positive number");
+        var rates = Schedule(parsed, defaults, rate, runEpochs);
+        var norm = Noted(parsed, clipNorm);
+        if (!(norm >= 0)) throw new UsageException($"--clip-norm {norm}: expected a length, or 0 for no limit");
+        var save = SaveSchedule.Parse(Noted(parsed, saveEvery));
+        var options = new TrainingLoopOptions
+        {
+            Epochs = runEpochs,
+            SaveEvery = save,
+            LogEvery = Positive("--log-every", parsed.GetValue(logEvery)),
+            ValidateEvery = Positive("--val-every", Noted(parsed, valEvery, defaults.ValidateEvery)),
+            EvaluateOnly = parsed.GetValue(evalOnly),
+            MaxSteps = parsed.GetValue(maxSteps) is >= 0 and var most ? most : throw new UsageException("--max-steps: expected 0 (no limit) or more"),
+        };
+        var place = parsed.GetValue(outFolder) ?? Path.Combine("output", Kind, shapes ? name : Path.GetFileNameWithoutExtension(Path.TrimEndingDirectorySeparator(name)));
+        var log = new TrainingLog(Error, Common.Quiet(parsed));
+        // The data before anything is written: an empty folder should leave no run behind.
+        var dataset = PictureDatasets.Open(name, seed, shapes ? Noted(parsed, scenes) : PictureDatasets.ShapesCount);
+        using var data = new TrainingData(dataset.Split(share), side, batch, seed, parsed.GetValue(overfit), log.Warn);
+        using var folder = RunFolder.Open(place, Positive("--keep", parsed.GetValue(keep)));
+        var checkpointPath = ResumeFrom(folder, parsed.GetValue(resume)!, options.EvaluateOnly);
+        using var device = Common.OpenDevice(parsed);
+        device.Backend.PoolLimit = long.MaxValue;
+
+        var run = new JsonObject { ["ds"] = name, ["size"] = side, ["bs"] = batch, ["seed"] = seed };
+        if (shapes) run["scenes"] = parsed.GetValue(scenes);
+        using var checkpoint = checkpointPath is null ? null : Checkpoint.Open(checkpointPath);
+        if (checkpoint is not null) RequireSameRun(checkpoint, run);
+        using var weights = checkpointPath is null ? null : CheckpointWeights.Open(checkpointPath, ModelKind);
+        var job = new TrainJob(parsed, device, data, rates, rate, norm, seed, weights, run, log);
+        using var trainer = Build(job);
+        if (checkpoint is not null)
+            foreach (var remark in TrainingCheckpoint.Restore(checkpoint, trainer.State)) log.Warn(remark);
+        if (trainer.State.Step >= trainer.StepsPerEpoch && trainer.State.Step > 0)
+            throw new UsageException($"{checkpointPath}: stands at step {trainer.State.Step} of its epoch, an epoch here has {trainer.StepsPerEpoch}; give the --ds and --bs that the run was begun with");
+
+        var description = new RunDescription
+        {
+            Command = $"train {Kind}",
+            Model = trainer.Model,
+            CommandLine = $"clipgen train {Kind} {string.Join(' ', parsed.Tokens.Skip(2).Select(token => token.Value))}",
+            Seed = trainer.State.Seed,
+            Started = DateTimeOffset.Now,
+            Settings = [.. settings, .. checkpointPath is null ? [] : new[] { new Setting("resume", checkpointPath, SettingOrigin.Checkpoint) }],
+        };
+        using var signals = new TrainingSignals();
+        var loop = new TrainingLoop(trainer, folder, description, options, log, signals);
+        var result = loop.Run(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, checkpoint is not null, CancellationToken.None);
+        if (!options.EvaluateOnly) log.End(result.Outcome, trainer.State.GlobalStep, folder.Path);
+        if (!result.Finished) Error.WriteLine($"go on with the same command; it continues from {folder.LatestCheckpoint}");
+        Report(parsed, result, folder);
+        return 0;
+    }
+
+    private ModelKind ModelKind => Kind switch
+    {
+        "vqgan" => ModelKind.VqGan,
+        "gpt" => ModelKind.Gpt,
+        _ => ModelKind.Clip,
+    };
+
+    private ISchedule Schedule(ParseResult parsed, TrainDefaults defaults, double rate, int runEpochs)
+    {
+        var kind = Noted(parsed, schedule, defaults.Schedule);
+        var warm = Noted(parsed, warmup, kind == "constant" ? 0 : Math.Min(defaults.Warmup, runEpochs / 10.0));
+        var least = Noted(parsed, minLr);
+        if (kind == "constant")
+        {
+            if (parsed.GetResult(warmup) is { Implicit: false } || parsed.GetResult(minLr) is { Implicit: false }) throw new UsageException("--warmup-epochs and --min-lr belong to --lr-schedule cosine");
+            return new ConstantSchedule(rate);
+        }
+        if (kind != "cosine") throw new UsageException($"--lr-schedule {kind}: expected constant or cosine");
+        if (!(warm >= 0 && warm < runEpochs)) throw new UsageException($"--warmup-epochs {warm}: expected less than the {runEpochs} epochs of the run");
+        if (!(least >= 0 && least <= rate)) throw new UsageException($"--min-lr {least}: expected at most the learning rate of {rate}");
+        return new WarmupCosineSchedule(rate, warm, runEpochs, least);
+    }
+
+    private static string? ResumeFrom(RunFolder folder, string option, bool evaluateOnly)
+    {
+        if (option == "none")
+        {
+            if (evaluateOnly) throw new UsageException("--eval-only needs a checkpoint; give --resume auto or a file");
+            if (folder.ResumeCandidates().Count > 0) throw new UsageException($"--resume none: {folder.Path} holds {folder.ResumeCandidates()[0]}; choose another --out, remove it, or go on with --resume auto");
+            return null;
+        }
+        var found = folder.Resume(option);
+        if (found is null && evaluateOnly) throw new UsageException($"--eval-only: there is no {folder.LatestCheckpoint}; give a checkpoint with --resume");
+        return found;
+    }
+
+    /// <summary>A run goes on bit for bit only with the data and batches that it was begun with.</summary>
+    private static void RequireSameRun(Checkpoint checkpoint, JsonObject run)
+    {
+        if (ModelConfiguration.TextOf(checkpoint, ModelConfiguration.Key) is not { } text || JsonNode.Parse(text)?["run"] is not JsonObject before) return;
+        foreach (var (key, value) in run)
+            if (before[key] is { } old && old.ToJsonString() != value!.ToJsonString())
+                throw new UsageException($"--{key} {value}: {checkpoint.Path} was begun with --{key} {old}; give that, or another --out to begin anew");
+    }
+
+    private static int Positive(string option, int value) => value >= 1 ? value : throw new UsageException($"{option} {value}: expected 1 or more");
+
+    private void Report(ParseResult parsed, TrainingResult result, RunFolder folder)
+    {
+        if (Common.IsJson(parsed))
+        {
+            Output.WriteLine(JsonSerializer.Serialize(new { outcome = result.Outcome, finished = result.Finished, folder = folder.Path, validation = result.Validation }));
+            return;
+        }
+        foreach (var (name, value) in result.Validation) Output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name} {value:G6}"));
+        Output.WriteLine(folder.Path);
+    }
+}
+
+/// <summary>Values that hold when an option is not given.</summary>
+/// <param name="Batch">Pictures of a batch.</param>
+/// <param name="Epochs">Epochs.</param>
+/// <param name="LearningRate">Learning rate by the batch.</param>
+/// <param name="Schedule">constant or cosine.</param>
+/// <param name="Warmup">Epochs of the warm-up, at most a tenth of the run.</param>
+/// <param name="ValidateEvery">Epochs between two validations.</param>
+internal sealed record TrainDefaults(int Batch, int Epochs, Func<int, double> LearningRate, string Schedule, double Warmup, int ValidateEvery);
+
+/// <summary>What a trainer is built from.</summary>
+/// <param name="Parsed">The command line.</param>
+/// <param name="Device">Where to train.</param>
+/// <param name="Data">Batches.</param>
+/// <param name="Schedule">Learning rate over the run.</param>
+/// <param name="Rate">Its highest value.</param>
+/// <param name="ClipNorm">Longest gradient, or 0.</param>
+/// <param name="Seed">Seed.</param>
+/// <param name="Weights">Weights to go on with, or null for a new model.</param>
+/// <param name="Run">What the run is, for the configuration in its checkpoints.</param>
+/// <param name="Log">Takes notes and warnings.</param>
+internal sealed record TrainJob(ParseResult Parsed, Device Device, TrainingData Data, ISchedule Schedule, double Rate, double ClipNorm, ulong Seed, IWeightSource? Weights, JsonObject Run, TrainingLog Log)
+{
+    /// <summary>The configuration as the checkpoints hold it; sizes that shapes don't tell go under <c>model</c>.</summary>
+    public string Configuration(IReadOnlyDictionary<string, int> options)
+    {
+        var model = new JsonObject();
+        foreach (var (key, value) in options) model[key] = value;
+        return new JsonObject { ["model"] = model, ["run"] = Run.DeepClone() }.ToJsonString();
+    }
+}

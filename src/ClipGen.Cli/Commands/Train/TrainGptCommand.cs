@@ -1,0 +1,109 @@
+using System.CommandLine;
+using System.Globalization;
+using ClipGen.Models;
+using ClipGen.Models.Clip;
+using ClipGen.Models.Gpt;
+using ClipGen.Models.VqGan;
+using ClipGen.Tensors.Nn;
+using ClipGen.Training;
+using ClipGen.Training.Gpt;
+
+namespace ClipGen.Cli.Commands.Train;
+
+/// <summary><c>train gpt</c>: CLIP embedding to codes, from pictures alone.</summary>
+internal sealed class TrainGptCommand(TextWriter output, TextWriter error) : TrainCommand(output, error)
+{
+    private readonly Option<string?> vqgan = new("--vqgan-ckpt", "--vqgan_ckpt") { Description = "The VQ-GAN; by default pretrained/vqgan_coco.pt" };
+    private readonly Option<string?> clip = new("--clip-ckpt", "--clip_ckpt") { Description = "CLIP; by default pretrained/clip_vit_b32.pt" };
+    private readonly Option<string?> gpt = new("--gpt") { Description = "gpt2_medium, gpt2_large, or LAYERSxWIDTHxHEADS such as 6x256x4" };
+    private readonly Option<double?> dropout = new("--dropout") { Description = "Dropout" };
+    private readonly Option<double> clipWeight = new("--clip-weight", "--clip_weight") { Description = "Weight of the CLIP loss on reconstructed samples" };
+    private readonly Option<double?> noise = new("--cond-noise") { Description = "Noise on the CLIP embeddings, in units of their length: makes texts' embeddings, which lie beside the pictures', familiar" };
+    private readonly Option<double> decay = new("--weight-decay") { Description = "Decay of the weights of linear layers", DefaultValueFactory = _ => 0.01 };
+    private readonly Option<int> accumulate = new("--accumulate") { Description = "Batches whose gradients are averaged into a step", DefaultValueFactory = _ => 1 };
+    private readonly Option<bool> cache = new("--cache-codes") { Description = "Encode every picture once (centre crop) at the start, instead of a random crop in every step" };
+    private readonly Option<bool> recompute = new("--recompute") { Description = "Compute each block's activations again when its gradient is needed: less memory, a third more time" };
+    private readonly Option<int> previews = new("--previews") { Description = "Pictures sampled at a validation; 0 for none", DefaultValueFactory = _ => 8 };
+
+    protected override string Kind => "gpt";
+
+    protected override IEnumerable<Option> OwnOptions => [vqgan, clip, gpt, dropout, clipWeight, noise, decay, accumulate, cache, recompute, previews];
+
+    public override Command Create() => Create(
+        "Trains a GPT to write a picture's codes from its CLIP embedding. It sees pictures alone: no caption.",
+        "clipgen train gpt --ds shapes --vqgan-ckpt output/vqgan/shapes/best.pt --clip-ckpt output/clip/shapes/best.pt",
+        "clipgen train gpt --ds photos/ --bs 2 --vqgan_ckpt vqgan.pt --gpt gpt2_medium --dropout 0.1");
+
+    protected override TrainDefaults Defaults(ParseResult parsed, bool shapes) => shapes
+        ? new TrainDefaults(32, 10, _ => 1e-3, "cosine", 0.2, 1)
+        : new TrainDefaults(2, 200, batch => 5e-4 / 256 * batch, "cosine", 20, 10);
+
+    protected override ITrainer Build(TrainJob job)
+    {
+        var parsed = job.Parsed;
+        var shapes = job.Data.Train.Name == Data.Datasets.PictureDatasets.Shapes;
+        var weight = Noted(parsed, clipWeight);
+        if (!(weight >= 0)) throw new UsageException($"--clip-weight {weight}: expected 0 or more");
+        var drop = Noted(parsed, dropout, shapes ? 0 : 0.1);
+        if (!(drop is >= 0 and < 1)) throw new UsageException($"--dropout {drop}: expected a number from 0 to below 1");
+        var recipe = new GptRecipe
+        {
+            LearningRate = job.Rate,
+            Dropout = (float)drop,
+            ClipWeight = (float)weight,
+            ConditionNoise = (float)Noted(parsed, noise, shapes ? 0.3 : 0),
+            WeightDecay = Noted(parsed, decay),
+            ClipNorm = job.ClipNorm,
+            Recompute = Noted(parsed, recompute),
+        };
+        var options = new GptTrainerOptions
+        {
+            Schedule = job.Schedule,
+            Accumulate = Noted(parsed, accumulate) is >= 1 and var parts ? parts : throw new UsageException("--accumulate: expected 1 or more"),
+            CacheCodes = Noted(parsed, cache),
+            PreviewPictures = parsed.GetValue(previews) is >= 0 and var shown ? shown : throw new UsageException("--previews: expected 0 or more"),
+        };
+        VqGanModel? codec = null;
+        ClipModel? embedder = null;
+        GptModel? model = null;
+        // Gradients flow through the frozen models only for the CLIP loss; without it they compute faster packed.
+        var form = weight > 0 ? WeightForm.Plain : WeightForm.Packed;
+        try
+        {
+            using (var source = CheckpointWeights.Open(KnownFiles.Checkpoint("--vqgan-ckpt", parsed.GetValue(vqgan), null, "vqgan_coco.pt"), ModelKind.VqGan)) codec = VqGanModel.Load(job.Device, source, form);
+            using (var source = CheckpointWeights.Open(KnownFiles.Checkpoint("--clip-ckpt", parsed.GetValue(clip), null, "clip_vit_b32.pt"), ModelKind.Clip)) embedder = ClipModel.Load(job.Device, source, null, form);
+            IReadOnlyDictionary<string, int> sizes;
+            if (job.Weights is { } weights)
+            {
+                sizes = weights.Option("heads") is { } heads ? new Dictionary<string, int> { ["heads"] = heads } : [];
+                model = GptModel.Load(job.Device, weights, null, WeightForm.Trainable);
+            }
+            else
+            {
+                var grid = job.Data.Side / codec.Factor;
+                var config = Sizes(Noted(parsed, gpt, shapes ? "6x256x4" : "gpt2_medium")) with { Vocabulary = codec.Codes, BlockSize = grid * grid, ConditionSize = embedder.Config.EmbeddingSize };
+                if (grid < 2) throw new UsageException($"--size {job.Data.Side}: pictures have {grid} x {grid} codes, expected at least 2 x 2");
+                sizes = new Dictionary<string, int> { ["heads"] = config.Heads };
+                model = GptModel.Load(job.Device, new InitialWeights(ModelKind.Gpt, StateDicts.Gpt(config), job.Seed, sizes), null, WeightForm.Trainable);
+            }
+            return new GptTrainer(job.Device, model, codec, embedder, recipe, options, job.Data, job.Seed, job.Configuration(sizes), job.Log.Note);
+        }
+        catch
+        {
+            model?.Dispose();
+            codec?.Dispose();
+            embedder?.Dispose();
+            throw;
+        }
+    }
+
+    private static GptConfig Sizes(string text)
+    {
+        if (text == "gpt2_medium") return GptConfig.Medium;
+        if (text == "gpt2_large") return GptConfig.Large;
+        int[] numbers = [.. text.Split('x').Select(part => int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out var value) ? value : 0)];
+        if (numbers is not [> 0 and <= 1000, > 0 and <= 100000, > 0] || numbers[1] % numbers[2] != 0)
+            throw new UsageException($"--gpt {text}: expected gpt2_medium, gpt2_large, or LAYERSxWIDTHxHEADS with a width that the heads divide");
+        return GptConfig.Medium with { Layers = numbers[0], Width = numbers[1], Heads = numbers[2] };
+    }
+}
