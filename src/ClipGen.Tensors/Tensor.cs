@@ -89,6 +89,12 @@ public sealed class Tensor : IDisposable
     /// <summary>Adds to the gradient; the memory of <paramref name="part"/> is this tensor's from now on.</summary>
     internal void AddGradient(Tensor part)
     {
+        if (disposed)
+        {
+            // Nobody could read it, and nobody would free it.
+            part.Dispose();
+            return;
+        }
         if (Gradient is null)
         {
             // A gradient that shares its memory with another would be changed with it.

@@ -6,6 +6,7 @@ namespace ClipGen.Tensors.Tests;
 internal sealed class DictionaryWeights : IWeightSource
 {
     private readonly Dictionary<string, (long[] Shape, float[] Values)> weights = [];
+    private readonly Dictionary<string, int> options = [];
 
     public string Name => "model.pt";
 
@@ -19,6 +20,15 @@ internal sealed class DictionaryWeights : IWeightSource
         weights.Add(name, (shape, values));
         return this;
     }
+
+    /// <summary>States a size that no shape tells.</summary>
+    public DictionaryWeights State(string option, int value)
+    {
+        options.Add(option, value);
+        return this;
+    }
+
+    public int? Option(string name) => options.TryGetValue(name, out var value) ? value : null;
 
     public long[]? ShapeOf(string name) => weights.TryGetValue(name, out var weight) ? weight.Shape : null;
 

@@ -86,9 +86,9 @@ public sealed class WeightLoaderTests : TensorTest
         Assert.Equal(values, tensor.ToFloats());
         using var matrix = loader.Matrix("m", n, k);
         using var filter = loader.Filter("f", n, k, 1);
-        foreach (var packed in new[] { matrix, filter })
+        foreach (var weight in new[] { matrix, filter })
             foreach (var column in new[] { 0, 262_143, 262_144, k - 1 })
-                Assert.Equal(Enumerable.Range(0, n).Select(row => values[row * k + column]), Column(packed, column));
+                Assert.Equal(Enumerable.Range(0, n).Select(row => values[row * k + column]), Column(weight, column));
     }
 
     [Fact]
@@ -98,13 +98,13 @@ public sealed class WeightLoaderTests : TensorTest
             .Add("fc.weight", [2, 3], [1, 0, 0, 0, 1, 0]).Add("fc.bias", [2], [10, 20])
             .Add("conv.weight", [1, 2, 1, 1], [2, 3])
             .Add("ln.weight", [2], [1, 1]).Add("ln.bias", [2], [0, 5])
-            .Add("gn.weight", [2], [1, 1]).Add("gn.bias", [2], [0, 0])
+            .Add("gn.weight", [2], [1, 1]).Add("gn.bias", [2], [0, 0]).State("groups", 1)
             .Add("bn.weight", [2], [2, 2]).Add("bn.bias", [2], [1, 1]).Add("bn.running_mean", [2], [0, 1]).Add("bn.running_var", [2], [1, 1]);
         var loader = new WeightLoader(Device, source);
         using var fc = new Linear(loader.In("fc"), 3, 2);
         using var conv = new Nn.Conv2d(loader.In("conv"), 1, hasBias: false);
         using var ln = new Nn.LayerNorm(loader.In("ln"), 2);
-        using var gn = new Nn.GroupNorm(loader.In("gn"), 1);
+        using var gn = new Nn.GroupNorm(loader.In("gn"));
         using var bn = new BatchNorm2d(loader.In("bn"));
         Assert.Equal(("fc", 2, 2, 1), (fc.Path, fc.Outputs, conv.InChannels, conv.OutChannels));
         using var scope = new TensorScope();
@@ -125,19 +125,19 @@ public sealed class WeightLoaderTests : TensorTest
 
     private static void Says(string message, Action call) => Assert.Equal(message, Assert.Throws<WeightException>(call).Message);
 
-    private float[][] Rows(PackedMatrix packed)
+    private float[][] Rows(Weight weight)
     {
-        var columns = Enumerable.Range(0, packed.K).Select(column => Column(packed, column)).ToArray();
-        return [.. Enumerable.Range(0, packed.N).Select(row => columns.Select(column => column[row]).ToArray())];
+        var columns = Enumerable.Range(0, weight.K).Select(column => Column(weight, column)).ToArray();
+        return [.. Enumerable.Range(0, weight.N).Select(row => columns.Select(column => column[row]).ToArray())];
     }
 
-    /// <summary>A column of the unpacked operand: its product with a unit vector, exact for these whole numbers.</summary>
-    private float[] Column(PackedMatrix packed, int column)
+    /// <summary>A column of the weight: its product with a unit vector, exact for these whole numbers.</summary>
+    private float[] Column(Weight weight, int column)
     {
-        var unit = new float[packed.K];
+        var unit = new float[weight.K];
         unit[column] = 1;
-        using var x = Device.From(unit, new Shape(1, packed.K));
-        using var y = x.MatMul(packed);
+        using var x = Device.From(unit, new Shape(1, weight.K));
+        using var y = weight.Multiply(x);
         return y.ToFloats();
     }
 }

@@ -7,9 +7,12 @@ namespace ClipGen.Tensors;
 internal delegate void GradientRule(Tensor upstream, Tensor[] saved, GradientSink gradients);
 
 /// <summary>One recorded op, or a leaf: a tensor whose gradient is kept.</summary>
-internal sealed class Node(string op, Device device, Shape shape, Node?[] inputs, Tensor[] saved, GradientRule rule)
+internal sealed class Node(Tape? tape, string op, Device device, Shape shape, Node?[] inputs, Tensor[] saved, GradientRule rule)
 {
-    private Tensor[] saved = saved;
+    private Tensor[]? saved = saved;
+
+    /// <summary>The tape that recorded it; null for a leaf.</summary>
+    public Tape? Tape => tape;
 
     public string Op => op;
 
@@ -24,17 +27,19 @@ internal sealed class Node(string op, Device device, Shape shape, Node?[] inputs
     /// <summary>The tensor that keeps the gradient, for a leaf.</summary>
     public Tensor? Leaf { get; private init; }
 
-    /// <summary>What the rule needs.</summary>
-    /// <exception cref="InvalidOperationException">It was let go by an earlier pass.</exception>
-    public Tensor[] Saved => saved ?? throw new InvalidOperationException($"{op}: the recording was used up by an earlier Backward; pass retainGraph there");
+    /// <summary>True once what the rule needs was let go.</summary>
+    public bool IsUsedUp => saved is null;
 
-    public static Node OfLeaf(Tensor leaf) => new("leaf", leaf.Device, leaf.Shape, [], [], (_, _, _) => { }) { Leaf = leaf };
+    /// <summary>What the rule needs.</summary>
+    public Tensor[] Saved => saved ?? throw new InvalidOperationException($"{op}: what its gradient needs was let go");
+
+    public static Node OfLeaf(Tensor leaf) => new(null, "leaf", leaf.Device, leaf.Shape, [], [], (_, _, _) => { }) { Leaf = leaf };
 
     public void Release()
     {
         if (saved is null) return;
         foreach (var tensor in saved) tensor.Dispose();
-        saved = null!;
+        saved = null;
     }
 }
 
@@ -47,7 +52,11 @@ internal readonly struct GradientSink(Node node, Action<Node, Tensor> accumulate
     /// <summary>Hands over a gradient, whose memory is the tape's from now on. It has the input's number of elements.</summary>
     public void Add(int index, Tensor gradient)
     {
-        if (!Needs(index)) return;
+        if (!Needs(index))
+        {
+            gradient.Dispose();
+            return;
+        }
         var input = node.Inputs[index]!;
         if (gradient.Count != input.Shape.Count) throw new InvalidOperationException($"{node.Op}: gradient {gradient.Shape} for input {index} of shape {input.Shape}");
         if (gradient.Shape != input.Shape)

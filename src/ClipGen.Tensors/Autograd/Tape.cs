@@ -22,6 +22,7 @@ public sealed class Tape : IDisposable
 
     private readonly Tape? outer;
     private readonly List<Node> nodes = [];
+    private readonly BlockInputs? inputsOnly;
     private bool disposed;
 
     /// <summary>Starts recording on this thread.</summary>
@@ -30,6 +31,8 @@ public sealed class Tape : IDisposable
         outer = current;
         current = this;
     }
+
+    private Tape(BlockInputs inputsOnly) : this() => this.inputsOnly = inputsOnly;
 
     /// <summary>True while ops are recorded on this thread.</summary>
     public static bool IsOn => current is not null;
@@ -45,22 +48,34 @@ public sealed class Tape : IDisposable
 
     /// <summary>
     /// Runs <paramref name="block"/> without keeping anything but its input, and runs it again when its gradient is needed: half as much again in time
-    /// for the memory of all but one block. The block must be a function of its input and of parameters alone.
+    /// for the memory of all but one block.
     /// </summary>
+    /// <param name="x">The block's input.</param>
+    /// <param name="block">A function of its input, of parameters and of constants, which makes the same each time. What it makes on the way is freed here.</param>
+    /// <exception cref="InvalidOperationException">The block uses another tensor that a recorded op made; its gradient would be lost.</exception>
     public static Tensor Recompute(Tensor x, Func<Tensor, Tensor> block)
     {
-        if (current is not { } tape) return block(x);
+        using var scope = new TensorScope();
+        if (current is not { } tape) return scope.Keep(block(x));
+        var noted = new BlockInputs(x.GradientNode);
         Tensor output;
-        using (Pause()) output = block(x);
-        tape.Write("Recompute", output, [x], [x], (upstream, saved, gradients) =>
+        using (var notes = new Tape(noted) { FindNonFinite = tape.FindNonFinite })
         {
-            using var scope = new TensorScope();
-            var again = saved[0].Share();
-            again.RequiresGrad = true;
+            output = scope.Keep(block(x));
+            // The input itself, or what needs no gradient.
+            if (output.Node?.Tape != notes) return output;
+        }
+        Tensor[] parameters = [.. noted.Parameters];
+        tape.Write("Recompute", output, [x, .. parameters], [x], (upstream, saved, gradients) =>
+        {
+            using var rerun = new TensorScope();
+            var again = TensorScope.Adopted(saved[0].Share());
+            again.RequiresGrad = gradients.Needs(0);
+            Tensor[] inputs = [again, .. parameters];
+            int[] needed = [.. Enumerable.Range(0, inputs.Length).Where(gradients.Needs)];
             using var inner = new Tape { FindNonFinite = tape.FindNonFinite };
-            inner.Backward(block(again), upstream);
-            if (again.TakeGradient() is { } gradient) gradients.Add(0, gradient);
-            again.Dispose();
+            var found = inner.Gradients(block(again), [.. needed.Select(index => inputs[index])], upstream);
+            for (var i = 0; i < needed.Length; i++) gradients.Add(needed[i], found[i]);
         });
         return output;
     }
@@ -69,19 +84,20 @@ public sealed class Tape : IDisposable
     /// <param name="loss">Usually one number; with another shape, <paramref name="upstream"/> is required.</param>
     /// <param name="upstream">Gradient of what follows with respect to <paramref name="loss"/>; null for 1.</param>
     /// <param name="retainGraph">Keep what the rules need, for another pass over the same recording.</param>
-    /// <exception cref="InvalidOperationException">The loss does not depend on anything that needs a gradient.</exception>
+    /// <exception cref="InvalidOperationException">The loss does not depend on anything that needs a gradient, or this tape did not record it, or its recording was used up by an earlier pass.</exception>
     public void Backward(Tensor loss, Tensor? upstream = null, bool retainGraph = false) => Run(loss, upstream, null, retainGraph);
 
     /// <summary>Gradients with respect to chosen tensors alone; nothing is added to any <see cref="Tensor.Gradient"/>, and only the ops between them and the loss are run.</summary>
+    /// <param name="loss">As for <see cref="Backward"/>.</param>
+    /// <param name="of">Leaves or results of recorded ops.</param>
+    /// <param name="upstream">As for <see cref="Backward"/>.</param>
+    /// <param name="retainGraph">As for <see cref="Backward"/>.</param>
     /// <returns>One tensor each, zeros where the loss does not depend on it.</returns>
-    public Tensor[] Gradients(Tensor loss, IReadOnlyList<Tensor> of, bool retainGraph = false)
+    /// <exception cref="InvalidOperationException">As for <see cref="Backward"/>; or one of the tensors needs no gradient.</exception>
+    public Tensor[] Gradients(Tensor loss, IReadOnlyList<Tensor> of, Tensor? upstream = null, bool retainGraph = false)
     {
         var targets = of.Select(tensor => tensor.GradientNode ?? throw new InvalidOperationException($"no gradient with respect to {tensor}: it neither needs one nor was made by a recorded op")).ToArray();
-        var found = Run(loss, null, targets, retainGraph);
-        var results = new Tensor[targets.Length];
-        for (var i = 0; i < results.Length; i++)
-            results[i] = found.Remove(targets[i], out var gradient) ? TensorScope.Adopted(gradient) : of[i].Device.Zeros(of[i].Shape);
-        return results;
+        return Run(loss, upstream, targets, retainGraph);
     }
 
     /// <inheritdoc/>
@@ -89,7 +105,7 @@ public sealed class Tape : IDisposable
     {
         if (disposed) return;
         disposed = true;
-        if (current == this) current = outer;
+        if (current == this) current = Running(outer);
         foreach (var node in nodes) node.Release();
         nodes.Clear();
     }
@@ -111,64 +127,71 @@ public sealed class Tape : IDisposable
         if (FindNonFinite) RequireFinite(output, $"{op} gave");
         var edges = new Node?[inputs.Length];
         for (var i = 0; i < edges.Length; i++) edges[i] = inputs[i]?.GradientNode;
+        if (inputsOnly is not null)
+        {
+            inputsOnly.Note(this, op, edges);
+            output.Node = new Node(this, op, output.Device, output.Shape, [], [], rule);
+            return;
+        }
         var held = new Tensor[saved.Length];
         for (var i = 0; i < held.Length; i++) held[i] = saved[i].Share();
-        var node = new Node(op, output.Device, output.Shape, edges, held, rule);
+        var node = new Node(this, op, output.Device, output.Shape, edges, held, rule);
         nodes.Add(node);
         output.Node = node;
     }
 
-    private Dictionary<Node, Tensor> Run(Tensor loss, Tensor? upstream, Node[]? targets, bool retainGraph)
+    /// <summary>One pass: to the leaves and with no result, or to the targets and with one gradient each.</summary>
+    private Tensor[] Run(Tensor loss, Tensor? upstream, Node[]? targets, bool retainGraph)
     {
         if (upstream is null && loss.Count != 1) throw new InvalidOperationException($"the gradient of {loss} needs an upstream gradient of its shape; only a single number goes without");
         if (upstream is not null && upstream.Shape != loss.Shape) throw new InvalidOperationException($"upstream gradient {upstream.Shape} for {loss.Shape}");
-        if (loss.GradientNode is null) throw new InvalidOperationException($"{loss} does not depend on anything that needs a gradient, or was made while no tape was recording");
+        if (loss.GradientNode is not { } last) throw new InvalidOperationException($"{loss} does not depend on anything that needs a gradient, or was made while no tape was recording");
+        if (FindNonFinite && upstream is not null) RequireFinite(upstream, "the upstream gradient has");
+        // Every gradient that is not yet used lies here and in no scope, so that whatever happens it is freed below.
         var found = new Dictionary<Node, Tensor>(ReferenceEqualityComparer.Instance);
         var wanted = targets is null ? null : Between(targets);
         // The rules below are not recorded themselves: second derivatives are not offered.
         using var pause = Pause();
         try
         {
-            Accumulate(found, loss.GradientNode, upstream is null ? Ones(loss) : upstream.Share());
+            Accumulate(found, last, upstream is null ? Ones(loss) : upstream.Share());
             for (var i = nodes.Count - 1; i >= 0; i--)
             {
                 var node = nodes[i];
-                if ((wanted is null || wanted.Contains(node)) && found.TryGetValue(node, out var gradient))
+                if (found.TryGetValue(node, out var gradient) && Array.Exists(node.Inputs, Wanted))
                 {
-                    if (targets is null || !targets.Contains(node)) found.Remove(node);
-                    if (FindNonFinite) RequireFinite(gradient, $"the gradient behind {node.Op} is");
                     using var scope = new TensorScope();
-                    var sink = new GradientSink(node, (input, part) => Accumulate(found, input, part), input => wanted is null || wanted.Contains(input));
-                    node.Rule(gradient, node.Saved, sink);
-                    if (!found.ContainsKey(node)) gradient.Dispose();
+                    node.Rule(gradient, node.Saved, new GradientSink(node, Take, Wanted));
+                    if (targets is null || !targets.Contains(node))
+                    {
+                        found.Remove(node);
+                        gradient.Dispose();
+                    }
+
+                    void Take(Node input, Tensor part)
+                    {
+                        if (FindNonFinite) RequireFinite(part, $"the gradient of {node.Op} gave");
+                        Accumulate(found, input, part);
+                    }
                 }
                 if (!retainGraph) node.Release();
             }
             if (!retainGraph) nodes.Clear();
-            if (targets is not null) return found;
-            foreach (var (node, gradient) in found)
+            if (targets is not null) return [.. targets.Select(target => found.TryGetValue(target, out var gradient) ? TensorScope.Adopted(gradient.Share()) : target.Device.Zeros(target.Shape))];
+            foreach (var (node, gradient) in found.ToArray())
             {
-                if (FindNonFinite) RequireFinite(gradient, "a parameter's gradient is");
-                node.Leaf?.AddGradient(gradient);
+                if (FindNonFinite) RequireFinite(gradient, "the sum of a leaf's gradients is");
+                node.Leaf!.AddGradient(gradient);
+                found.Remove(node);
             }
-            found.Clear();
-            return found;
-        }
-        catch
-        {
-            foreach (var (_, gradient) in found) gradient.Dispose();
-            throw;
+            return [];
         }
         finally
         {
-            // Gradients that nobody asked for (of leaves beside the path).
-            if (targets is not null)
-                foreach (var (node, gradient) in found.Where(pair => !targets.Contains(pair.Key)).ToArray())
-                {
-                    found.Remove(node);
-                    gradient.Dispose();
-                }
+            foreach (var gradient in found.Values) gradient.Dispose();
         }
+
+        bool Wanted(Node? input) => input is not null && (wanted is null || wanted.Contains(input));
     }
 
     /// <summary>The targets and every op that depends on one of them.</summary>
@@ -181,12 +204,19 @@ public sealed class Tape : IDisposable
         return wanted;
     }
 
-    private static void Accumulate(Dictionary<Node, Tensor> found, Node node, Tensor part)
+    /// <summary>Adds a gradient to what was found for a node; its memory is the dictionary's from now on.</summary>
+    private void Accumulate(Dictionary<Node, Tensor> found, Node node, Tensor part)
     {
-        TensorScope.Detach(part);
+        if (node.Leaf is null && (node.Tape != this || node.IsUsedUp))
+        {
+            part.Dispose();
+            throw new InvalidOperationException(node.IsUsedUp
+                ? $"the recording of {node.Op} {node.Shape} was used up by an earlier Backward; pass retainGraph there"
+                : $"{node.Op} {node.Shape} was recorded by another tape, to which this one's gradients do not go; give it to this tape with StopGradient");
+        }
         if (!found.TryGetValue(node, out var sum))
         {
-            found.Add(node, part);
+            found.Add(node, TensorScope.Detach(part));
             return;
         }
         // In place only where nobody else reads the same memory.
@@ -194,7 +224,7 @@ public sealed class Tape : IDisposable
         else if (part.IsExclusive)
         {
             sum.Device.Backend.AddScaled(sum.Floats, 1, part.Floats);
-            found[node] = part;
+            found[node] = TensorScope.Detach(part);
             part = sum;
         }
         else
@@ -215,8 +245,16 @@ public sealed class Tape : IDisposable
     private static void RequireFinite(Tensor values, string what)
     {
         if (values.Type != DType.Float32) return;
-        var bad = Array.FindIndex(values.ToFloats(), value => !float.IsFinite(value));
-        if (bad >= 0) throw new NonFiniteException($"{what} {values.ToFloats()[bad]} at element {bad} of {values.Shape}");
+        var numbers = values.ToFloats();
+        var bad = Array.FindIndex(numbers, value => !float.IsFinite(value));
+        if (bad >= 0) throw new NonFiniteException(FormattableString.Invariant($"{what} {numbers[bad]} at element {bad} of {values.Shape}"));
+    }
+
+    /// <summary>The innermost tape, from a given one outwards, that was not disposed.</summary>
+    private static Tape? Running(Tape? tape)
+    {
+        while (tape is { disposed: true }) tape = tape.outer;
+        return tape;
     }
 
     private sealed class Paused : IDisposable
@@ -225,7 +263,25 @@ public sealed class Tape : IDisposable
 
         public Paused() => current = null;
 
-        public void Dispose() => current = before;
+        public void Dispose() => current = Running(before);
+    }
+
+    /// <summary>What a block that will be computed again takes gradients from: its input, and the parameters that it was seen to use.</summary>
+    private sealed class BlockInputs(Node? input)
+    {
+        private readonly HashSet<Node> seen = new(ReferenceEqualityComparer.Instance);
+
+        public List<Tensor> Parameters { get; } = [];
+
+        public void Note(Tape tape, string op, Node?[] edges)
+        {
+            foreach (var node in edges)
+            {
+                if (node is null || node == input || node.Tape == tape) continue;
+                if (node.Leaf is not { } leaf) throw new InvalidOperationException($"Recompute: {op} uses the result {node.Shape} of {node.Op}, which is not the block's input, so its gradient would be lost; make it the input, or StopGradient it");
+                if (seen.Add(node)) Parameters.Add(leaf);
+            }
+        }
     }
 }
 

@@ -44,12 +44,14 @@ public static class AttentionOp
         return output;
     }
 
-    /// <summary>One cached step: qkv [N, 3C] of the new position -> [N, C]; caches [N, heads, MaxLength, C/heads], lengths int [N] before the step.</summary>
+    /// <summary>One cached step: qkv [N, 3C] of the new position -> [N, C]; caches [N, heads, MaxLength, C/heads], lengths int [N] before the step. For inference: it lets no gradient through.</summary>
+    /// <exception cref="InvalidOperationException">A gradient is being recorded.</exception>
     public static Tensor AttentionDecode(this Tensor qkv, Tensor keyCache, Tensor valueCache, Tensor lengths)
     {
         ShapeException.Require(keyCache.Shape.Rank == 4 && keyCache.Shape == valueCache.Shape, "AttentionDecode", $"caches {keyCache.Shape} and {valueCache.Shape} must be equal, [N, heads, length, size]");
         int batch = keyCache.Shape[0], heads = keyCache.Shape[1], size = keyCache.Shape[3];
         ShapeException.Require(qkv.Shape == new Shape(batch, 3 * heads * size) && lengths.Shape == new Shape(batch), "AttentionDecode", $"qkv {qkv.Shape} and lengths {lengths.Shape} for cache {keyCache.Shape}");
+        if (Tape.Wants(qkv, keyCache, valueCache)) throw new InvalidOperationException("AttentionDecode: the cached step has no gradient; use SelfAttention over the whole sequence, or Tape.Pause() to decode inside a training step");
         var output = qkv.Device.Empty(new Shape(batch, heads * size));
         qkv.Device.Backend.AttentionDecode(new AttentionDecodeShape(batch, heads, size, keyCache.Shape[2]), qkv.Floats, keyCache.Floats, valueCache.Floats, lengths.Ints, output.Floats);
         return output;

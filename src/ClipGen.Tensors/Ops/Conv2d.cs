@@ -9,11 +9,11 @@ public static class Conv2dOp
     /// Cross-correlation of x [N, H, W, C] with square filters: <c>activation(conv + bias) + residual</c>, [N, H', W', O].
     /// With <paramref name="upsample"/> = 2 the picture is first enlarged by repeating pixels. For inference: a packed filter lets no gradient through.
     /// </summary>
-    /// <exception cref="InvalidOperationException">A gradient of x is being recorded.</exception>
+    /// <exception cref="InvalidOperationException">A gradient of x, the bias or the residual is being recorded.</exception>
     public static Tensor Conv2d(this Tensor x, PackedMatrix filter, int kernel, Tensor? bias = null, int stride = 1, int padBefore = 0, int padAfter = 0,
         Activation activation = Activation.None, Tensor? residual = null, int upsample = 1)
     {
-        MatMulOp.RefuseGradient(x, residual, "Conv2d");
+        MatMulOp.RefuseGradient(x, bias, residual, "Conv2d");
         var shape = Sizes(x, filter.N, filter.K, kernel, stride, padBefore, padAfter, upsample);
         var outShape = new Shape(shape.Batch, shape.OutHeight, shape.OutWidth, shape.OutChannels);
         var epilogue = MatMulOp.Epilogue(bias, filter.N, activation, residual, outShape, "Conv2d");

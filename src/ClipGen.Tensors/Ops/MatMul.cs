@@ -6,10 +6,10 @@ namespace ClipGen.Tensors;
 public static class MatMulOp
 {
     /// <summary><c>y = activation(x · Wᵀ + bias) + residual</c>: x [..., K], W [N, K] packed, y [..., N]. For inference: a packed weight has no gradient and lets none through.</summary>
-    /// <exception cref="InvalidOperationException">A gradient of x is being recorded.</exception>
+    /// <exception cref="InvalidOperationException">A gradient of x, the bias or the residual is being recorded.</exception>
     public static Tensor MatMul(this Tensor x, PackedMatrix weight, Tensor? bias = null, Activation activation = Activation.None, Tensor? residual = null)
     {
-        RefuseGradient(x, residual, "MatMul");
+        RefuseGradient(x, bias, residual, "MatMul");
         ShapeException.Require(x.Shape.Rank >= 1 && x.Shape[^1] == weight.K, "MatMul", $"input {x.Shape} needs a last axis of {weight.K}, the weight's input size");
         var shape = x.Shape.WithLast(weight.N);
         var epilogue = Epilogue(bias, weight.N, activation, residual, shape, "MatMul");
@@ -85,9 +85,9 @@ public static class MatMulOp
         return output;
     }
 
-    internal static void RefuseGradient(Tensor x, Tensor? residual, string op)
+    internal static void RefuseGradient(Tensor x, Tensor? bias, Tensor? residual, string op)
     {
-        if (Tape.Wants(x, residual))
+        if (Tape.Wants(x, bias, residual))
             throw new InvalidOperationException($"{op}: the weight was packed for inference and lets no gradient through; load the model with {nameof(Nn.WeightForm)}.{nameof(Nn.WeightForm.Plain)} or {nameof(Nn.WeightForm.Trainable)}");
     }
 

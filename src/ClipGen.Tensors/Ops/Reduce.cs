@@ -28,7 +28,7 @@ public static class ReduceOp
     /// <summary>Mean of everything -> one number.</summary>
     public static Tensor Mean(this Tensor x) => x.Reshape(checked((int)x.Count)).MeanRows();
 
-    /// <summary>Index of the largest entry along the last axis, the first of equals: [..., C] -> int [...].</summary>
+    /// <summary>Index of the largest entry along the last axis, the first of equals: [..., C] -> int [...], to gradients a constant.</summary>
     public static Tensor ArgMaxRows(this Tensor x)
     {
         ShapeException.RequireRows(x, "ArgMaxRows");
