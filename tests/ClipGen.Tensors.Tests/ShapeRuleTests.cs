@@ -19,6 +19,8 @@ public sealed class ShapeRuleTests : TensorTest
         Refused("MatMul", () => x.MatMul(weight, residual: Counting(2, 4, 3)), "residual [2, 4, 3]", "[2, 4, 5]");
         Makes([2, 4, 6], x.MatMulTransposed(Counting(6, 3)));
         Refused("MatMulTransposed", () => x.MatMulTransposed(Counting(3, 6)), "[2, 4, 3]", "[3, 6]");
+        Makes([2, 4, 6], x.MatMul(Counting(3, 6)));
+        Refused("MatMul", () => x.MatMul(Counting(6, 3)), "[2, 4, 3]", "[6, 3]");
     }
 
     [Fact]
@@ -38,6 +40,8 @@ public sealed class ShapeRuleTests : TensorTest
         Refused("Conv2d", () => x.Conv2d(filter, 3, residual: x), "residual [2, 6, 5, 2]", "[2, 4, 3, 4]");
         Refused("Conv2d", () => x.Conv2d(filter, 0), "kernel 0");
         Refused("Conv2d", () => x.Conv2d(filter, 3, upsample: 3), "upsample 3");
+        Makes([2, 4, 3, 4], x.Conv2d(Counting(4, 18), 3));
+        Refused("Conv2d", () => x.Conv2d(Counting(4, 9, 2), 3), "filter [4, 9, 2]");
     }
 
     [Fact]
@@ -71,6 +75,10 @@ public sealed class ShapeRuleTests : TensorTest
         Makes([5, 4], Counting(5, 4).BatchNormInference(channels, channels, channels, channels));
         Refused("BatchNorm", () => Counting(5, 3).BatchNormInference(channels, channels, channels, channels), "[5, 3]", "shape [3]", "[4]");
         Refused("BatchNorm", () => Counting().BatchNormInference(channels, channels, channels, channels), "[]");
+        Makes([5, 4], Counting(5, 4).BatchNormTraining(channels, channels, out var mean, out var variance));
+        Assert.Equal((new Shape(4), new Shape(4)), (mean.Shape, variance.Shape));
+        Refused("BatchNorm", () => Counting(5, 3).BatchNormTraining(channels, channels, out _, out _), "[5, 3]", "[4]");
+        Refused("BatchNorm", () => Counting(0, 4).BatchNormTraining(channels, channels, out _, out _), "[0, 4]", "no rows");
     }
 
     [Fact]
@@ -122,6 +130,10 @@ public sealed class ShapeRuleTests : TensorTest
         Assert.Equal([3, 3, 3, 3, 3, 3], Makes([2, 3], x.ArgMaxRows(), DType.Int32).ToArray<int>());
         Makes([2, 3, 4], x.Softmax());
         Makes([2, 3, 4], x.L2Normalize());
+        Makes([], x.Mean());
+        var targets = Device.From([0, 1, 2, 3, 0, 1], new Shape(2, 3));
+        Makes([2, 3], x.CrossEntropy(targets));
+        Refused("CrossEntropy", () => Counting(2, 4).CrossEntropy(targets), "targets [2, 3]", "[2, 4]");
         var single = Counting();
         Refused("MeanRows", () => single.MeanRows(), "[]");
         Refused("SumRows", () => single.SumRows(), "[]");
@@ -142,6 +154,11 @@ public sealed class ShapeRuleTests : TensorTest
         Assert.Equal([1, 1, 2, 3, 4, 4], x.Clamp(1, 4).ToFloats());
         Assert.Equal([0, 0, 0, 0, 1, 2], x.Affine(1, -3).Activate(Activation.Relu).ToFloats());
         Makes([], Counting().Add(Counting()));
+        Assert.Equal([0, 1, 2, 3, 4, 5], Makes([2, 3], x.Absolute()).ToFloats());
+        Assert.Equal([0, 1, 2, 3, 4, 5], Makes([2, 3], x.MultiplyExp(Counting(1))).ToFloats());
+        Refused("MultiplyExp", () => x.MultiplyExp(Counting(3)), "[3]");
+        Assert.Equal([0, 1, 2, 3, 4, 5], Makes([2, 3], x.Affine(0, 0).StraightThrough(x)).ToFloats());
+        Refused("StraightThrough", () => x.StraightThrough(Counting(3, 2)), "[2, 3]", "[3, 2]");
         Refused("Add", () => x.Add(Counting(2)), "[2]", "[2, 3]");
         Refused("Subtract", () => Counting(3).Subtract(x), "[2, 3]", "[3]");
         Refused("Multiply", () => x.Multiply(Counting(2, 1)), "[2, 1]", "[2, 3]");

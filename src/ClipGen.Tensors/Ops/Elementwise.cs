@@ -5,7 +5,7 @@ namespace ClipGen.Tensors;
 /// <summary>Pointwise arithmetic.</summary>
 public static class ElementwiseOp
 {
-    /// <summary>activation(x). Gradient: dy · activation'(x).</summary>
+    /// <summary>activation(x). Gradient: dy · activation'(x), at a kink as <see cref="IElementwise.ActivateBackward"/> says.</summary>
     public static Tensor Activate(this Tensor x, Activation activation)
     {
         var output = Map(x, (b, i, o) => b.Activate(activation, i, o));

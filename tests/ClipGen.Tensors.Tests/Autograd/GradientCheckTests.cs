@@ -84,6 +84,20 @@ public sealed class GradientCheckTests
     }
 
     [Fact]
+    public void TheWorkedExampleOfTheDocs()
+    {
+        using var device = Device.ReferenceInDoubles();
+        using var scope = new TensorScope();
+        using var tape = new Tape();
+        var x = device.From([1f, 1, 3, 3], new Shape(4));
+        x.RequiresGrad = true;
+        var (gamma, beta) = (device.From([1f, 1, 1, 1], new Shape(4)), device.Zeros(new Shape(4)));
+        // docs/autograd.md has no eps, and no rounding either.
+        tape.Backward(x.LayerNorm(gamma, beta, eps: 0), device.From([4f, 0, 0, 0], new Shape(4)));
+        Assert.Equal([2, -2, 0, 0], x.Gradient!.ToFloats());
+    }
+
+    [Fact]
     public void StopGradientIsAConstant()
     {
         using var device = Device.Cpu(1);
