@@ -189,12 +189,15 @@ public sealed class CheckpointNode
     /// <summary>Most members of a tuple that serves as a key.</summary>
     internal const int LongestTupleKey = 16;
 
+    /// <summary>Characters of a member that such a key's text has at most.</summary>
+    internal const int LongestTupleKeyPart = 64;
+
     // One tuple can be the key of many dicts: its text must not grow with what is inside.
     private static string TupleKeyPart(CheckpointNode item)
     {
         if (item.IsContainer) return "(...)";
         var text = item.KeyText;
-        return text.Length > 64 ? text[..64] : text;
+        return text.Length > LongestTupleKeyPart ? text[..LongestTupleKeyPart] : text;
     }
 
     // Python holds 1, 1.0 and True for the same key. Tuples are left out: no checkpoint has them as keys of anything that matters.

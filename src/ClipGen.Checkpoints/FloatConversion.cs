@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 
 namespace ClipGen.Checkpoints;
 
-/// <summary>Little-endian elements of any type as 32-bit floats.</summary>
+/// <summary>Little-endian elements of any type as 32-bit floats, and floats as shorter ones.</summary>
 internal static class FloatConversion
 {
     public static void ToFloats(ElementType type, ReadOnlySpan<byte> source, Span<float> destination)
@@ -24,6 +24,32 @@ internal static class FloatConversion
                 break;
             default: throw new ArgumentOutOfRangeException(nameof(type), type, "not an element type");
         }
+    }
+
+    /// <summary>Rounds to F32 (a copy), F16 or BF16, to nearest, ties to even.</summary>
+    /// <returns>The place of the first finite value that became infinite, or null.</returns>
+    public static int? FromFloats(ElementType type, ReadOnlySpan<float> source, Span<byte> destination)
+    {
+        if (type == ElementType.F32)
+        {
+            MemoryMarshal.AsBytes(source).CopyTo(destination);
+            return null;
+        }
+        var bits = MemoryMarshal.Cast<byte, ushort>(destination);
+        for (var i = 0; i < source.Length; i++)
+        {
+            bits[i] = type == ElementType.F16 ? BitConverter.HalfToUInt16Bits((Half)source[i]) : ToBFloat16(source[i]);
+            var infinity = type == ElementType.F16 ? 0x7C00 : 0x7F80;
+            if ((bits[i] & 0x7FFF) == infinity && float.IsFinite(source[i])) return i;
+        }
+        return null;
+    }
+
+    // Half a unit of the upper 16 bits, less one when the result would stay even, carries into them exactly when the value is to be rounded up.
+    private static ushort ToBFloat16(float value)
+    {
+        var bits = BitConverter.SingleToUInt32Bits(value);
+        return float.IsNaN(value) ? (ushort)(bits >> 16 | 0x40) : (ushort)((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
     }
 
     private static void Cast<T>(ReadOnlySpan<byte> source, Span<float> destination) where T : unmanaged, INumberBase<T>

@@ -72,22 +72,31 @@ public sealed class PyTorchValue
     /// <summary>A tuple.</summary>
     public static PyTorchValue Tuple(params IEnumerable<PyTorchValue> items) => new(NodeKind.Tuple, items.ToArray());
 
-    /// <summary>Part of an open checkpoint's tree, which must stay open until it is written. Modules of TorchScript become plain dicts.</summary>
-    public static PyTorchValue From(CheckpointNode node) => From(node, [], 0);
+    /// <summary>A container with any members or entries, as a description of a tree says.</summary>
+    internal static PyTorchValue Container(NodeKind kind, object content, bool isOrdered = false) => new(kind, content, isOrdered);
 
-    private static PyTorchValue From(CheckpointNode node, Dictionary<CheckpointNode, PyTorchValue> tensors, int depth)
+    /// <summary>A scalar: <see cref="BigInteger"/>, double, bool, string, byte[], or null.</summary>
+    internal static PyTorchValue Scalar(NodeKind kind, object? content) => new(kind, content);
+
+    /// <summary>Part of an open checkpoint's tree, which must stay open until it is written. Modules of TorchScript become plain dicts.</summary>
+    public static PyTorchValue From(CheckpointNode node) => From(node, TensorSource.From);
+
+    /// <summary>The same with tensors that are changed on the way, for example rounded to another element type.</summary>
+    public static PyTorchValue From(CheckpointNode node, Func<CheckpointTensor, TensorSource> tensor) => From(node, tensor, [], 0);
+
+    private static PyTorchValue From(CheckpointNode node, Func<CheckpointTensor, TensorSource> change, Dictionary<CheckpointNode, PyTorchValue> tensors, int depth)
     {
         if (depth > MaxDepth) throw new ArgumentException($"the tree is nested deeper than {MaxDepth} levels", nameof(node));
-        PyTorchValue[] Members() => [.. node.Items.Select(item => From(item, tensors, depth + 1))];
+        PyTorchValue[] Members() => [.. node.Items.Select(item => From(item, change, tensors, depth + 1))];
         switch (node.Kind)
         {
             case NodeKind.Dict:
-                return new(NodeKind.Dict, node.Entries.Select(entry => (From(entry.Key, tensors, depth + 1), From(entry.Value, tensors, depth + 1))).ToArray(), node.ClassName == "collections.OrderedDict");
+                return new(NodeKind.Dict, node.Entries.Select(entry => (From(entry.Key, change, tensors, depth + 1), From(entry.Value, change, tensors, depth + 1))).ToArray(), node.ClassName == "collections.OrderedDict");
             case NodeKind.List or NodeKind.Tuple or NodeKind.Set:
                 return new(node.Kind, Members());
             case NodeKind.Tensor:
                 // The same tensor under two names (tied weights) stays one.
-                if (!tensors.TryGetValue(node, out var tensor)) tensors[node] = tensor = Tensor(TensorSource.From(node.Tensor));
+                if (!tensors.TryGetValue(node, out var tensor)) tensors[node] = tensor = Tensor(change(node.Tensor));
                 return tensor;
             default:
                 return new(node.Kind, node.Scalar);

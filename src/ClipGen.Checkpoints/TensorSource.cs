@@ -28,6 +28,27 @@ public sealed record TensorSource(string Name, ElementType Type, IReadOnlyList<l
     /// <summary>A tensor of an open checkpoint, which must stay open until it is written.</summary>
     public static TensorSource From(CheckpointTensor tensor) => new(tensor.Name, tensor.Type, tensor.Shape, tensor.ReadBytes);
 
+    /// <summary>
+    /// A tensor of an open checkpoint, its floats rounded to another element type (to nearest, ties to even); integers and Booleans stay as they are.
+    /// </summary>
+    /// <param name="tensor">The tensor; its checkpoint must stay open until it is written.</param>
+    /// <param name="type">F32, F16 or BF16.</param>
+    /// <param name="path">The checkpoint's path, for the message when a value is too large for the type; it comes when the tensor is written.</param>
+    /// <exception cref="ArgumentException">The type is another one.</exception>
+    public static TensorSource From(CheckpointTensor tensor, ElementType type, string path)
+    {
+        ArgumentNullException.ThrowIfNull(tensor);
+        if (type is not (ElementType.F32 or ElementType.F16 or ElementType.BF16)) throw new ArgumentException($"floats are rounded to F32, F16 or BF16, not to {type}", nameof(type));
+        if (tensor.Type == type || tensor.Type is not (ElementType.F64 or ElementType.F32 or ElementType.F16 or ElementType.BF16)) return From(tensor);
+        return new TensorSource(tensor.Name, type, tensor.Shape, (first, bytes) =>
+        {
+            var floats = new float[bytes.Length / type.ByteSize()];
+            tensor.ReadFloats(first, floats);
+            if (FloatConversion.FromFloats(type, floats, bytes) is { } overflow)
+                throw new CheckpointException(path, $"tensor '{tensor.Name}' holds {floats[overflow]:R}, which {type} can't; {(type == ElementType.F16 ? "use BF16 or F32" : "keep it in F32")}");
+        });
+    }
+
     /// <summary>Calls back with all bytes, in pieces of at most a megabyte.</summary>
     internal void ForPieces(SpanAction action)
     {

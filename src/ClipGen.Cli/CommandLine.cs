@@ -52,6 +52,7 @@ public static class CommandLine
                 new TrainGptCommand(output, error).Create(),
                 new TrainClipCommand(output, error).Create(),
             },
+            new ConvertCommand(output, error).Create(),
             new TraceCommand(output, error).Create(),
             new BenchCommand(output, error).Create(),
             new DevicesCommand(output, error).Create(),

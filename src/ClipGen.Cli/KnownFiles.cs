@@ -1,3 +1,6 @@
+using ClipGen.Data;
+using ClipGen.Models.Pipeline;
+
 namespace ClipGen.Cli;
 
 /// <summary>Where files lie that need not be named.</summary>
@@ -8,48 +11,43 @@ internal static class KnownFiles
 
     private const string VocabularyName = "bpe_simple_vocab_16e6.txt.gz";
 
-    /// <summary>Folders that may hold released files: <c>pretrained</c> below the working directory and beside the sources the program was built from.</summary>
+    /// <summary>
+    /// Folders that may hold models, the nearest first: <c>pretrained</c> below the working directory, beside the sources the program was built from, and beside the program.
+    /// </summary>
     public static IEnumerable<string> PretrainedFolders
     {
         get
         {
-            yield return Path.GetFullPath("pretrained");
-            if (SourceRoot is { } root && root != Directory.GetCurrentDirectory()) yield return Path.Combine(root, "pretrained");
+            List<string> folders = [Path.GetFullPath("pretrained")];
+            if (SourceRoot is { } root) folders.Add(Path.Combine(root, "pretrained"));
+            folders.Add(Path.Combine(AppContext.BaseDirectory, "pretrained"));
+            return folders.Distinct();
         }
     }
 
-    /// <summary>The merges file: the given one, the variable's, one beside the CLIP checkpoint, one in <c>pretrained</c>, or the one beside a development checkout.</summary>
-    /// <param name="given">Path from the command line.</param>
+    /// <summary>The tokenizer of a CLIP file: of the given merges file, of the vocabulary stored in the file, or CLIP's own.</summary>
+    /// <param name="given">Path of a merges file from the command line.</param>
+    /// <param name="clip">Path of the CLIP checkpoint.</param>
+    /// <exception cref="JobException">CLIP's merges file is needed and not there.</exception>
+    /// <exception cref="DataException">A vocabulary is none.</exception>
+    public static ITextTokenizer Tokenizer(string? given, string clip) =>
+        given is null && ModelFiles.Tokenizer(clip) is { } own ? own : ClipTokenizer.Load(given ?? Vocabulary(clip) ?? throw NoVocabulary());
+
+    /// <summary>CLIP's merges file: the variable's, one beside the CLIP checkpoint, one in <c>pretrained</c>, or the one beside a development checkout; null if there is none.</summary>
     /// <param name="clip">Path of the CLIP checkpoint, if there is one.</param>
-    /// <exception cref="JobException">There is none.</exception>
-    public static string Vocabulary(string? given, string? clip = null)
+    public static string? Vocabulary(string? clip = null)
     {
-        if (given is not null) return given;
         if (Environment.GetEnvironmentVariable(VocabularyVariable) is { Length: > 0 } variable) return variable;
         List<string> places = [];
         if (clip is not null && Path.GetDirectoryName(Path.GetFullPath(clip)) is { } beside) places.Add(beside);
         places.AddRange(PretrainedFolders);
         if (SourceRoot is { } root) places.Add(Path.Combine(root, "..", "shared", "golden"));
-        foreach (var place in places)
-            if (File.Exists(Path.Combine(place, VocabularyName))) return Path.Combine(place, VocabularyName);
-        throw new JobException($"CLIP's vocabulary {VocabularyName} was not found; give its path with --vocab or {VocabularyVariable}, or put it into pretrained/ (it is published with OpenAI's CLIP)");
+        return places.Select(place => Path.Combine(place, VocabularyName)).FirstOrDefault(File.Exists);
     }
 
-    /// <summary>A released file: the given path, or the first that is found in <see cref="PretrainedFolders"/>.</summary>
-    /// <param name="option">The option that names it.</param>
-    /// <param name="given">Path from the command line.</param>
-    /// <param name="model">Folder from <c>--model</c>.</param>
-    /// <param name="names">File names to look for.</param>
-    /// <exception cref="JobException">There is none.</exception>
-    public static string Checkpoint(string option, string? given, string? model, params string[] names)
-    {
-        if (given is not null) return given;
-        IEnumerable<string> folders = model is null ? PretrainedFolders : [model, .. PretrainedFolders.Select(folder => Path.Combine(folder, model))];
-        foreach (var folder in folders)
-            foreach (var name in names)
-                if (File.Exists(Path.Combine(folder, name))) return Path.Combine(folder, name);
-        throw new JobException($"no {names[0]} in {string.Join(" or ", folders)}; give the file with {option}, or put the released file there (see pretrained/README.md)");
-    }
+    /// <summary>The failure when <see cref="Vocabulary"/> finds nothing.</summary>
+    public static JobException NoVocabulary() =>
+        new($"CLIP's vocabulary {VocabularyName} was not found; give its path with --vocab or {VocabularyVariable}, or put it into pretrained/ (it is published with OpenAI's CLIP)");
 
     /// <summary>The checkout this program was built in, or null when it runs elsewhere.</summary>
     private static string? SourceRoot

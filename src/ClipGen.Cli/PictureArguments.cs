@@ -1,5 +1,6 @@
 using System.CommandLine;
 using ClipGen.Data;
+using ClipGen.Models;
 using ClipGen.Models.Pipeline;
 using ClipGen.Models.VqGan;
 
@@ -16,18 +17,26 @@ internal static class PictureArguments
     /// <summary>Picture files.</summary>
     public static Argument<string[]> Images() => new("IMAGE") { Description = "Picture files (PNG, JPEG, GIF, WebP, TIFF, AVIF, BMP)", Arity = ArgumentArity.OneOrMore };
 
-    /// <summary>The checkpoint.</summary>
-    public static Option<string?> VqGan() => new("--vqgan") { Description = "VQ-GAN checkpoint (default: pretrained/vqgan_coco.pt)" };
-
     /// <summary>The side that pictures are brought to.</summary>
-    public static Option<int> Size() => new("--size") { Description = "Side of the square that is cut out of each picture, in pixels", DefaultValueFactory = _ => PictureCodec.ReleasedSize };
+    public static Option<int?> Size() => new("--size") { Description = $"Side of the square that is cut out of each picture, in pixels (default: what the model's GPT writes, or {PictureCodec.ReleasedSize})" };
 
+    /// <summary>The given side, or that of the pictures which the GPT of the same model writes.</summary>
+    /// <param name="model">The VQ-GAN.</param>
+    /// <param name="given">From the command line.</param>
+    /// <param name="gpt">Path of the GPT, if there is one.</param>
     /// <exception cref="UsageException">The model can't take that size.</exception>
-    public static int SizeFor(VqGanModel model, int size)
+    public static int SizeFor(VqGanModel model, int? given, string? gpt)
     {
+        var size = given ?? (gpt is null ? PictureCodec.ReleasedSize : SideOf(gpt) * model.Factor);
         if (size < model.Factor || size > LargestSize || size % model.Factor != 0)
             throw new UsageException($"--size {size}: must be a multiple of {model.Factor} (this VQ-GAN's pixels per code) and at most {LargestSize}");
         return size;
+    }
+
+    private static int SideOf(string gpt)
+    {
+        using var weights = CheckpointWeights.Open(gpt, ModelKind.Gpt);
+        return PictureCodec.Side(weights.ShapeOf("pos_emb") is [_, var codes, _] ? (int)codes : 0);
     }
 
     /// <summary>Checks that a grid of so many rows can be written as one picture.</summary>

@@ -3,7 +3,7 @@ namespace ClipGen.Cli.Tests;
 /// <summary>Help texts, versions and the two commands that measure.</summary>
 public sealed class HelpTests
 {
-    private static readonly string[] Commands = ["generate", "reconstruct", "encode", "decode", "embed", "tokenize", "inspect", "trace", "bench", "devices"];
+    private static readonly string[] Commands = ["generate", "reconstruct", "encode", "decode", "embed", "tokenize", "inspect", "convert", "trace", "bench", "devices"];
 
     [Fact]
     public async Task CommandsInTheirOrder()

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
 using ClipGen.Data;
+using ClipGen.Models;
 using ClipGen.Models.Pipeline;
 
 namespace ClipGen.Cli.Commands;
@@ -10,14 +11,14 @@ internal sealed class DecodeCommand(TextWriter output, TextWriter error) : CliCo
 {
     private const int PerRow = 4;
     private readonly Argument<string> codes = new("CODES") { Description = "File of codes, as `encode` writes it" };
-    private readonly Option<string?> vqgan = PictureArguments.VqGan();
+    private readonly ModelOptions modelFiles = new(ModelKind.VqGan);
     private readonly Option<string> outFile = new("--out") { Description = "Picture to write (.png, .jpg, .webp); several pictures become a grid, 4 per row", Required = true };
 
     public override Command Create()
     {
         var command = Command("decode", "Makes pictures of grids of a VQ-GAN's codes.", Run, "clipgen decode codes.json --vqgan vqgan_coco.pt --out picture.png");
         command.Add(codes);
-        foreach (var option in new Option[] { vqgan, outFile }) command.Add(option);
+        foreach (var option in (Option[])[.. modelFiles.All, outFile]) command.Add(option);
         Common.AddTo(command);
         return command;
     }
@@ -27,7 +28,7 @@ internal sealed class DecodeCommand(TextWriter output, TextWriter error) : CliCo
         var source = parsed.GetRequiredValue(codes);
         var target = parsed.GetRequiredValue(outFile);
         OutputFiles.RequireWritable("--out", target, OutputFiles.PictureEndings);
-        var checkpoint = KnownFiles.Checkpoint("--vqgan", parsed.GetValue(vqgan), null, "vqgan_coco.pt");
+        var checkpoint = modelFiles.Resolve(parsed, [ModelKind.VqGan])[ModelKind.VqGan];
         using var device = Common.OpenDevice(parsed);
         using var model = ModelFiles.LoadVqGan(device, checkpoint);
         var grids = CodesFile.Read(source, model.Codes);

@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using ClipGen.Checkpoints;
 using ClipGen.Data;
+using ClipGen.Models;
 using ClipGen.Models.Clip;
 using ClipGen.Models.Pipeline;
 
@@ -14,7 +15,7 @@ internal sealed class EmbedCommand(TextWriter output, TextWriter error) : CliCom
 {
     private readonly Option<string[]> texts = new("--text") { Description = "A text; any number of them", AllowMultipleArgumentsPerToken = true };
     private readonly Option<string[]> images = new("--image") { Description = "A picture file; any number of them. Prepared as OpenAI does: short side resized to the model's size (bicubic), middle cut out, CLIP's mean and deviation", AllowMultipleArgumentsPerToken = true };
-    private readonly Option<string?> clip = new("--clip") { Description = "CLIP checkpoint (default: pretrained/clip_vit_b32.pt)" };
+    private readonly ModelOptions modelFiles = new(ModelKind.Clip);
     private readonly Option<string?> vocabulary = new("--vocab") { Description = "CLIP's merges file, bpe_simple_vocab_16e6.txt.gz (default: CLIPGEN_VOCAB, or the one beside the CLIP checkpoint or in pretrained)" };
     private readonly Option<int?> heads = new("--heads") { Description = "Attention heads of the text tower (default: its width / 64)" };
     private readonly Option<string?> outFile = new("--out") { Description = "File for the embeddings (.safetensors), all of length 1: tensors text, image, and similarity with one row per text" };
@@ -24,7 +25,7 @@ internal sealed class EmbedCommand(TextWriter output, TextWriter error) : CliCom
         var command = Command("embed", "Computes CLIP embeddings of texts and pictures, and how similar they are.", Run,
             "clipgen embed --text \"a red apple\" \"a dog\" --image apple.jpg dog.jpg --clip clip_vit_b32.pt",
             "clipgen embed --image photo.jpg --out photo.safetensors --json");
-        foreach (var option in new Option[] { texts, images, clip, vocabulary, heads, outFile }) command.Add(option);
+        foreach (var option in (Option[])[texts, images, .. modelFiles.All, vocabulary, heads, outFile]) command.Add(option);
         Common.AddTo(command);
         return command;
     }
@@ -36,8 +37,8 @@ internal sealed class EmbedCommand(TextWriter output, TextWriter error) : CliCom
         if (sentences.Length + files.Length == 0) throw new UsageException("give at least one --text or --image");
         var headCount = HeadOption.Value(parsed, heads);
         if (parsed.GetValue(outFile) is { } target) OutputFiles.RequireWritable("--out", target, ".safetensors");
-        var checkpoint = KnownFiles.Checkpoint("--clip", parsed.GetValue(clip), null, "clip_vit_b32.pt", "ViT-B-32.pt");
-        var tokenizer = sentences.Length > 0 ? ClipTokenizer.Load(KnownFiles.Vocabulary(parsed.GetValue(vocabulary), checkpoint)) : null;
+        var checkpoint = modelFiles.Resolve(parsed, [ModelKind.Clip])[ModelKind.Clip];
+        var tokenizer = sentences.Length > 0 ? KnownFiles.Tokenizer(parsed.GetValue(vocabulary), checkpoint) : null;
         using var device = Common.OpenDevice(parsed);
         using var model = ModelFiles.LoadClip(device, checkpoint, headCount);
 
@@ -65,8 +66,9 @@ internal sealed class EmbedCommand(TextWriter output, TextWriter error) : CliCom
         return 0;
     }
 
-    private float[] EmbedText(ParseResult parsed, ClipModel model, ClipTokenizer tokenizer, string text, int n)
+    private float[] EmbedText(ParseResult parsed, ClipModel model, ITextTokenizer tokenizer, string text, int n)
     {
+        if (ClipEmbedder.UnknownWords(tokenizer, text, $"--text {n + 1}") is { } unknown) Warn(parsed, $"--text {n + 1}: {unknown}");
         var tokens = ClipEmbedder.Tokenize(model.Config, tokenizer, text);
         if (tokens.Truncated) Warn(parsed, $"--text {n + 1} is too long, these words are not seen: \"{ShownText.Of(tokens.DroppedText)}\"");
         return ClipEmbedder.EmbedText(model, tokens);

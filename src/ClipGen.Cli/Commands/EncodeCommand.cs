@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
+using ClipGen.Models;
 using ClipGen.Models.Pipeline;
 
 namespace ClipGen.Cli.Commands;
@@ -8,9 +9,9 @@ namespace ClipGen.Cli.Commands;
 internal sealed class EncodeCommand(TextWriter output, TextWriter error) : CliCommand(output, error)
 {
     private readonly Argument<string[]> images = PictureArguments.Images();
-    private readonly Option<string?> vqgan = PictureArguments.VqGan();
+    private readonly ModelOptions modelFiles = new(ModelKind.VqGan);
     private readonly Option<string> outFile = new("--out") { Description = "File of codes to write (.json): {\"codes\": images x rows x columns}", Required = true };
-    private readonly Option<int> size = PictureArguments.Size();
+    private readonly Option<int?> size = PictureArguments.Size();
 
     public override Command Create()
     {
@@ -18,7 +19,7 @@ internal sealed class EncodeCommand(TextWriter output, TextWriter error) : CliCo
             "clipgen encode photo.jpg --vqgan vqgan_coco.pt --out codes.json",
             "clipgen encode *.png --out codes.json");
         command.Add(images);
-        foreach (var option in new Option[] { vqgan, outFile, size }) command.Add(option);
+        foreach (var option in (Option[])[.. modelFiles.All, outFile, size]) command.Add(option);
         Common.AddTo(command);
         return command;
     }
@@ -28,10 +29,10 @@ internal sealed class EncodeCommand(TextWriter output, TextWriter error) : CliCo
         var files = parsed.GetRequiredValue(images);
         var target = parsed.GetRequiredValue(outFile);
         OutputFiles.RequireWritable("--out", target, ".json");
-        var checkpoint = KnownFiles.Checkpoint("--vqgan", parsed.GetValue(vqgan), null, "vqgan_coco.pt");
+        var paths = modelFiles.Resolve(parsed, [ModelKind.VqGan], ModelKind.Gpt);
         using var device = Common.OpenDevice(parsed);
-        using var model = ModelFiles.LoadVqGan(device, checkpoint);
-        var side = PictureArguments.SizeFor(model, parsed.GetValue(size));
+        using var model = ModelFiles.LoadVqGan(device, paths[ModelKind.VqGan]);
+        var side = PictureArguments.SizeFor(model, parsed.GetValue(size), paths.GetValueOrDefault(ModelKind.Gpt));
 
         var grids = ForEachPicture(parsed, "encode", files, file => PictureCodec.Encode(model, PictureArguments.Load(file, side)), cancellation);
         CodesFile.Write("--out", target, grids);

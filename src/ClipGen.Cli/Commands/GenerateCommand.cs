@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using ClipGen.Data;
+using ClipGen.Models;
 using ClipGen.Models.Pipeline;
 
 namespace ClipGen.Cli.Commands;
@@ -19,11 +20,8 @@ internal sealed class GenerateCommand(TextWriter output, TextWriter error) : Cli
     private readonly Option<float> temperature = new("--temperature") { Description = "Divides the logits: below 1 safer, above 1 wilder", DefaultValueFactory = _ => 1f };
     private readonly Option<bool> greedy = new("--greedy") { Description = "Always take the most likely code: all candidates are the same" };
     private readonly Option<bool> parity = new("--parity") { Description = "Reproduce the reference, quirks included (docs/parity.md)" };
-    private readonly Option<bool> strictPrompt = new("--strict-prompt") { Description = "Fail when the text is too long, instead of dropping its end with a warning" };
-    private readonly Option<string?> model = new("--model") { Description = "Folder with clip_vit_b32.pt, vqgan_coco.pt and gpt_coco.pt (default: pretrained)" };
-    private readonly Option<string?> clip = new("--clip") { Description = "CLIP checkpoint" };
-    private readonly Option<string?> vqgan = new("--vqgan") { Description = "VQ-GAN checkpoint" };
-    private readonly Option<string?> gpt = new("--gpt") { Description = "GPT checkpoint" };
+    private readonly Option<bool> strictPrompt = new("--strict-prompt") { Description = "Fail when the text is too long or has words that the model does not know, instead of leaving them out with a warning" };
+    private readonly ModelOptions modelFiles = new(ModelKind.Clip, ModelKind.VqGan, ModelKind.Gpt);
     private readonly Option<string?> vocabulary = new("--vocab") { Description = "CLIP's merges file, bpe_simple_vocab_16e6.txt.gz (default: CLIPGEN_VOCAB, or the one beside the CLIP checkpoint or in pretrained)" };
     private readonly Option<string?> saveEach = new("--save-each") { Description = "Folder for every kept picture by itself" };
     private readonly Option<string?> progressGif = new("--progress-gif") { Description = "Animation of the best picture growing code row by code row (.gif)" };
@@ -31,9 +29,10 @@ internal sealed class GenerateCommand(TextWriter output, TextWriter error) : Cli
     public override Command Create()
     {
         var command = Command("generate", "Makes pictures from a text: samples candidates, ranks them with CLIP, writes the best as a grid.", Run,
+            "clipgen generate --text \"a small red circle above a large blue star on a white background\" --model shapes",
             "clipgen generate --text \"A city bus driving on the city street\" --out bus.png",
             "clipgen generate --text \"a red apple\" --candidates 8 --seed 7 --clip clip_vit_b32.pt --vqgan vqgan_coco.pt --gpt gpt_coco.pt");
-        foreach (var option in new Option[] { text, outFile, candidates, keep, batch, topK, topP, temperature, greedy, parity, strictPrompt, model, clip, vqgan, gpt, vocabulary, saveEach, progressGif })
+        foreach (var option in (Option[])[text, outFile, candidates, keep, batch, topK, topP, temperature, greedy, parity, strictPrompt, .. modelFiles.All, vocabulary, saveEach, progressGif])
             command.Add(option);
         Common.AddTo(command);
         return command;
@@ -63,16 +62,14 @@ internal sealed class GenerateCommand(TextWriter output, TextWriter error) : Cli
         if (parsed.GetValue(progressGif) is { } gif) OutputFiles.RequireWritable("--progress-gif", gif, ".gif");
         if (parsed.GetValue(saveEach) is { } each) OutputFiles.RequireFolder("--save-each", each);
 
-        var folder = parsed.GetValue(model);
-        var clipPath = KnownFiles.Checkpoint("--clip", parsed.GetValue(clip), folder, "clip_vit_b32.pt", "ViT-B-32.pt");
-        var vqganPath = KnownFiles.Checkpoint("--vqgan", parsed.GetValue(vqgan), folder, "vqgan_coco.pt");
-        var gptPath = KnownFiles.Checkpoint("--gpt", parsed.GetValue(gpt), folder, "gpt_coco.pt");
-        var tokenizer = ClipTokenizer.Load(KnownFiles.Vocabulary(parsed.GetValue(vocabulary), clipPath));
+        var paths = modelFiles.Resolve(parsed, [ModelKind.Clip, ModelKind.VqGan, ModelKind.Gpt]);
+        var (clipPath, vqganPath, gptPath) = (paths[ModelKind.Clip], paths[ModelKind.VqGan], paths[ModelKind.Gpt]);
+        var tokenizer = KnownFiles.Tokenizer(parsed.GetValue(vocabulary), clipPath);
 
         using var device = Common.OpenDevice(parsed);
         using var models = PipelineModels.FromFiles(device, clipPath, gptPath, vqganPath);
         var pipeline = new TextToImage(models, tokenizer);
-        CheckPrompt(parsed, pipeline, prompt, settings);
+        CheckPrompt(parsed, pipeline, tokenizer, prompt, settings);
 
         GenerationResult result;
         IReadOnlyList<Picture>? growth = null;
@@ -102,13 +99,19 @@ internal sealed class GenerateCommand(TextWriter output, TextWriter error) : Cli
         return 0;
     }
 
-    private void CheckPrompt(ParseResult parsed, TextToImage pipeline, string prompt, GenerationSettings settings)
+    private void CheckPrompt(ParseResult parsed, TextToImage pipeline, ITextTokenizer tokenizer, string prompt, GenerationSettings settings)
     {
+        if (ClipEmbedder.UnknownWords(tokenizer, prompt) is { } unknown) Complain(parsed, unknown);
         var tokens = pipeline.Tokenize(prompt, settings);
         if (!tokens.Truncated) return;
         var message = settings.Parity
             ? "the text is too long; as in the reference its end token is lost, so that all such texts mean the same to CLIP"
             : $"the text is too long, these words are not seen: \"{ShownText.Of(tokens.DroppedText)}\"";
+        Complain(parsed, message);
+    }
+
+    private void Complain(ParseResult parsed, string message)
+    {
         if (parsed.GetValue(strictPrompt)) throw new UsageException($"--text: {message} (--strict-prompt)");
         Warn(parsed, message);
     }

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using ClipGen.Data;
+using ClipGen.Models;
 using ClipGen.Models.Pipeline;
 
 namespace ClipGen.Cli.Commands;
@@ -10,9 +11,9 @@ namespace ClipGen.Cli.Commands;
 internal sealed class ReconstructCommand(TextWriter output, TextWriter error) : CliCommand(output, error)
 {
     private readonly Argument<string[]> images = PictureArguments.Images();
-    private readonly Option<string?> vqgan = PictureArguments.VqGan();
+    private readonly ModelOptions modelFiles = new(ModelKind.VqGan);
     private readonly Option<string> outFile = new("--out") { Description = "Picture to write (.png, .jpg, .webp): each original with its reconstruction on the right", Required = true };
-    private readonly Option<int> size = PictureArguments.Size();
+    private readonly Option<int?> size = PictureArguments.Size();
 
     public override Command Create()
     {
@@ -20,7 +21,7 @@ internal sealed class ReconstructCommand(TextWriter output, TextWriter error) : 
             "clipgen reconstruct photo.jpg --vqgan vqgan_coco.pt --out both.png",
             "clipgen reconstruct *.png --out both.png --json");
         command.Add(images);
-        foreach (var option in new Option[] { vqgan, outFile, size }) command.Add(option);
+        foreach (var option in (Option[])[.. modelFiles.All, outFile, size]) command.Add(option);
         Common.AddTo(command);
         return command;
     }
@@ -30,10 +31,10 @@ internal sealed class ReconstructCommand(TextWriter output, TextWriter error) : 
         var files = parsed.GetRequiredValue(images);
         var target = parsed.GetRequiredValue(outFile);
         OutputFiles.RequireWritable("--out", target, OutputFiles.PictureEndings);
-        var checkpoint = KnownFiles.Checkpoint("--vqgan", parsed.GetValue(vqgan), null, "vqgan_coco.pt");
+        var paths = modelFiles.Resolve(parsed, [ModelKind.VqGan], ModelKind.Gpt);
         using var device = Common.OpenDevice(parsed);
-        using var model = ModelFiles.LoadVqGan(device, checkpoint);
-        var side = PictureArguments.SizeFor(model, parsed.GetValue(size));
+        using var model = ModelFiles.LoadVqGan(device, paths[ModelKind.VqGan]);
+        var side = PictureArguments.SizeFor(model, parsed.GetValue(size), paths.GetValueOrDefault(ModelKind.Gpt));
         PictureArguments.RequireGrid($"--out {target}", files.Length, side);
 
         var results = ForEachPicture(parsed, "reconstruct", files, file => PictureCodec.Reconstruct(model, PictureArguments.Load(file, side)), cancellation);

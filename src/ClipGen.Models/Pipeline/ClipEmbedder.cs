@@ -14,11 +14,28 @@ public static class ClipEmbedder
     /// <param name="text">The text.</param>
     /// <param name="keepEnd">Whether an over-long text keeps its end token.</param>
     /// <exception cref="WeightException">The model was trained with another vocabulary.</exception>
-    public static TokenizedText Tokenize(ClipConfig clip, ClipTokenizer tokenizer, string text, bool keepEnd = true)
+    public static TokenizedText Tokenize(ClipConfig clip, ITextTokenizer tokenizer, string text, bool keepEnd = true)
     {
-        if (tokenizer.EndToken + 1 != clip.VocabularySize)
-            throw new WeightException($"this CLIP model knows {clip.VocabularySize} token ids, the vocabulary file has {tokenizer.EndToken + 1}; give the model and the vocabulary that belong together (--clip, --vocab)");
+        if (tokenizer.VocabularySize != clip.VocabularySize)
+            throw new WeightException($"this CLIP model knows {clip.VocabularySize} token ids, the vocabulary has {tokenizer.VocabularySize}; give the model and the vocabulary that belong together (--clip, --vocab)");
         return tokenizer.Tokenize(text, clip.ContextLength, keepEnd);
+    }
+
+    /// <summary>
+    /// What to tell about the words of a text that a model with a closed vocabulary does not know, or null if it knows them all: which they are, and which it knows.
+    /// Such words are left out, so that the text means less than it says.
+    /// </summary>
+    /// <param name="tokenizer">The model's tokenizer.</param>
+    /// <param name="text">The text.</param>
+    /// <param name="option">What a message calls the text.</param>
+    /// <exception cref="GenerationException">It knows none: the embedding would not depend on the text.</exception>
+    public static string? UnknownWords(ITextTokenizer tokenizer, string text, string option = "--text")
+    {
+        if (tokenizer is not WordTokenizer vocabulary) return null;
+        var unknown = vocabulary.UnknownWords(text);
+        var known = $"it knows {string.Join(", ", vocabulary.Words)}";
+        if (vocabulary.Encode(text).Count == 0) throw new GenerationException($"{option}: has no word that this CLIP model knows; {known}");
+        return unknown.Count == 0 ? null : $"this CLIP model does not know {string.Join(", ", unknown.Select(word => $"\"{word}\""))}; {known}";
     }
 
     /// <summary>The embedding of a tokenized text, of length 1.</summary>

@@ -34,6 +34,28 @@ public static class CodeSampler
         }, onCode, cancellation);
     }
 
+    /// <summary>
+    /// The same for pictures of several texts, in any company: row i draws its uniform number for position t from (seed, t, streams[i]) alone.
+    /// </summary>
+    /// <param name="gpt">The model.</param>
+    /// <param name="conditions">One CLIP embedding per picture, [N, E], normalised.</param>
+    /// <param name="streams">A number per picture, for example of the text and of the candidate in one.</param>
+    /// <param name="settings">Filter, seed, greedy.</param>
+    /// <param name="cancellation">Ends the work between two positions.</param>
+    /// <returns>One row of codes per picture.</returns>
+    /// <exception cref="ShapeException">There is not one condition per stream.</exception>
+    public static int[][] Sample(GptModel gpt, Tensor conditions, IReadOnlyList<long> streams, GenerationSettings settings, CancellationToken cancellation = default)
+    {
+        var device = gpt.Device;
+        if (conditions.Shape.Rank != 2 || conditions.Shape[0] != streams.Count) throw new ShapeException("CodeSampler", $"conditions {conditions.Shape} for {streams.Count} pictures");
+        return Sample(gpt, conditions, streams.Count, settings, (position, logits) =>
+        {
+            var key = new RandomKey(settings.Seed, RandomPurpose, (uint)position);
+            using var uniforms = device.From([.. streams.Select(stream => Philox.Uniform(key, stream))], new Shape(streams.Count));
+            return logits.Sample(settings.Filter, uniforms);
+        }, null, cancellation);
+    }
+
     /// <summary>The same with given uniform numbers, one row of positions per picture: for comparison with other implementations.</summary>
     public static int[][] Sample(GptModel gpt, Tensor condition, float[][] uniforms, GenerationSettings settings)
     {

@@ -46,8 +46,44 @@ public static class PictureCodec
         return PictureTransforms.FromVqGan(output.ToFloats(), output.Shape[2], output.Shape[1]);
     }
 
+    /// <summary>Pictures [N, H, W, 3] of equally long square grids of codes, each row by row.</summary>
+    /// <exception cref="GenerationException">The number of codes is not a square.</exception>
+    public static Tensor Paint(VqGanModel vqgan, IReadOnlyList<int[]> codes)
+    {
+        var side = Side(codes[0].Length);
+        using var grid = vqgan.Device.From([.. codes.SelectMany(row => row)], new Shape(codes.Count, side, side));
+        return vqgan.DecodeCodes(grid);
+    }
+
+    /// <summary>
+    /// How many pictures to decode at once, at most <paramref name="most"/>. Large ones keep all processors busy one by one, and their activations would fill the memory; of small
+    /// ones as many as make up one of the released size. A picture's bits do not depend on it.
+    /// </summary>
+    public static int DecodedTogether(VqGanModel vqgan, int codes, int most)
+    {
+        var side = Side(codes) * vqgan.Factor;
+        return Math.Clamp(ReleasedSize * ReleasedSize / (side * side), 1, most);
+    }
+
+    /// <summary>Decoder output [N, H, W, 3] as 8-bit pictures.</summary>
+    /// <exception cref="DataException">A value is not a number.</exception>
+    public static Picture[] Pictures(Tensor painted)
+    {
+        var values = painted.ToFloats();
+        var size = values.Length / painted.Shape[0];
+        return [.. Enumerable.Range(0, painted.Shape[0]).Select(n => PictureTransforms.FromVqGan(values.AsSpan(n * size, size), painted.Shape[2], painted.Shape[1]))];
+    }
+
+    /// <summary>Side of a square grid of so many codes.</summary>
+    /// <exception cref="GenerationException">The number is not a square.</exception>
+    public static int Side(int codes)
+    {
+        var side = (int)Math.Round(Math.Sqrt(codes));
+        return side * side == codes ? side : throw new GenerationException($"the GPT writes {codes} codes, which is not a square grid");
+    }
+
     /// <summary>Peak signal-to-noise ratio of 8-bit pictures in decibels; infinite for equal ones.</summary>
-    private static double Psnr(Picture a, Picture b)
+    public static double Psnr(Picture a, Picture b)
     {
         double squares = 0;
         for (var i = 0; i < a.Rgb.Length; i++) squares += (a.Rgb[i] - b.Rgb[i]) * (double)(a.Rgb[i] - b.Rgb[i]);

@@ -1,3 +1,5 @@
+using ClipGen.Checkpoints;
+using ClipGen.Data;
 using ClipGen.Models.Clip;
 using ClipGen.Models.Gpt;
 using ClipGen.Models.VqGan;
@@ -27,7 +29,7 @@ public sealed class PipelineModels : IDisposable
     /// <param name="clipPath">A CLIP model.</param>
     /// <param name="gptPath">A GPT.</param>
     /// <param name="vqganPath">A VQ-GAN.</param>
-    /// <exception cref="Checkpoints.CheckpointException">A file can't be read.</exception>
+    /// <exception cref="CheckpointException">A file can't be read.</exception>
     /// <exception cref="WeightException">A file holds another model.</exception>
     public static PipelineModels FromFiles(Device device, string clipPath, string gptPath, string vqganPath)
     {
@@ -81,6 +83,22 @@ public static class ModelFiles
     {
         using var weights = CheckpointWeights.Open(path, ModelKind.Clip);
         return ClipModel.Load(device, weights, textHeads);
+    }
+
+    /// <summary>The tokenizer that a CLIP file brings along: that of the vocabulary stored in it, or null for CLIP's own, which has a file of its own.</summary>
+    /// <exception cref="CheckpointException">The file can't be read, or its vocabulary is none.</exception>
+    public static WordTokenizer? Tokenizer(string clipPath)
+    {
+        using var checkpoint = Checkpoint.Open(clipPath);
+        if (ModelConfiguration.TextOf(checkpoint, ModelConfiguration.VocabularyKey) is not { } text) return null;
+        try
+        {
+            return WordTokenizer.Parse(text);
+        }
+        catch (DataException e)
+        {
+            throw new CheckpointException(clipPath, $"'{ModelConfiguration.VocabularyKey}' is no vocabulary: {e.Message}", e);
+        }
     }
 
     /// <summary>Loads a GPT.</summary>

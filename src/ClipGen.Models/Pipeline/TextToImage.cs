@@ -1,7 +1,4 @@
 using ClipGen.Data;
-using ClipGen.Models.Clip;
-using ClipGen.Models.Gpt;
-using ClipGen.Models.VqGan;
 using ClipGen.Tensors;
 
 namespace ClipGen.Models.Pipeline;
@@ -10,7 +7,7 @@ namespace ClipGen.Models.Pipeline;
 /// Text to pictures (CLIP-GEN): the text's CLIP embedding conditions the GPT, which writes the codes of several pictures; the VQ-GAN's
 /// decoder paints them; CLIP ranks them against the text.
 /// </summary>
-public sealed class TextToImage(PipelineModels models, ClipTokenizer tokenizer)
+public sealed class TextToImage(PipelineModels models, ITextTokenizer tokenizer)
 {
     /// <summary>The text as CLIP will see it, to warn of words that do not fit.</summary>
     /// <exception cref="Tensors.Nn.WeightException">The CLIP model was trained with another vocabulary.</exception>
@@ -21,10 +18,11 @@ public sealed class TextToImage(PipelineModels models, ClipTokenizer tokenizer)
     /// <param name="settings">How.</param>
     /// <param name="progress">Told what is being done and how far it is.</param>
     /// <param name="cancellation">Ends the work at the next code or picture.</param>
-    /// <exception cref="GenerationException">A setting is out of range.</exception>
+    /// <exception cref="GenerationException">A setting is out of range, or the model knows no word of the text.</exception>
     public GenerationResult Generate(string text, GenerationSettings settings, IGenerationProgress progress, CancellationToken cancellation = default)
     {
         settings.Validate();
+        ClipEmbedder.UnknownWords(tokenizer, text);
         var tokens = Tokenize(text, settings);
         using var scope = new TensorScope();
         progress.Begin(GenerationStage.Text, 1);
@@ -48,14 +46,15 @@ public sealed class TextToImage(PipelineModels models, ClipTokenizer tokenizer)
         var pictures = new Picture[settings.Candidates];
         var scores = new float[settings.Candidates];
         progress.Begin(GenerationStage.Pictures, settings.Candidates);
-        for (var n = 0; n < settings.Candidates; n++)
+        var together = PictureCodec.DecodedTogether(models.VqGan, length, settings.Batch);
+        for (var first = 0; first < settings.Candidates; first += together)
         {
             cancellation.ThrowIfCancellationRequested();
             using var inner = new TensorScope();
-            var painted = DecodeGrid(models.VqGan, codes[n]);
-            pictures[n] = PictureTransforms.FromVqGan(painted.ToFloats(), painted.Shape[2], painted.Shape[1]);
-            scores[n] = ClipEmbedder.Finite(Reranker.Score(models.Clip, painted, condition, settings.Parity), "picture")[0];
-            progress.Report(n + 1);
+            var painted = PictureCodec.Paint(models.VqGan, codes[first..Math.Min(first + together, settings.Candidates)]);
+            PictureCodec.Pictures(painted).CopyTo(pictures, first);
+            ClipEmbedder.Finite(Reranker.Score(models.Clip, painted, condition, settings.Parity), "picture").CopyTo(scores, first);
+            progress.Report(first + painted.Shape[0]);
         }
         return new GenerationResult(tokens, codes, pictures, scores, [.. Reranker.Order(scores).Take(settings.Keep)]);
     }
@@ -65,7 +64,7 @@ public sealed class TextToImage(PipelineModels models, ClipTokenizer tokenizer)
     /// <param name="cancellation">Ends the work at the next frame.</param>
     public IReadOnlyList<Picture> Growth(int[] codes, CancellationToken cancellation = default)
     {
-        var side = Side(codes.Length);
+        var side = PictureCodec.Side(codes.Length);
         var vqgan = models.VqGan;
         List<Picture> frames = [];
         for (var row = 1; row <= side; row++)
@@ -81,19 +80,6 @@ public sealed class TextToImage(PipelineModels models, ClipTokenizer tokenizer)
             frames.Add(PictureTransforms.FromVqGan(values, painted.Shape[2], painted.Shape[1]));
         }
         return frames;
-    }
-
-    private static Tensor DecodeGrid(VqGanModel vqgan, int[] codes)
-    {
-        var side = Side(codes.Length);
-        using var grid = vqgan.Device.From(codes, new Shape(1, side, side));
-        return vqgan.DecodeCodes(grid);
-    }
-
-    private static int Side(int codes)
-    {
-        var side = (int)Math.Round(Math.Sqrt(codes));
-        return side * side == codes ? side : throw new GenerationException($"the GPT writes {codes} codes, which is not a square grid");
     }
 }
 
