@@ -45,6 +45,15 @@ internal static class KnownFiles
         return places.Select(place => Path.Combine(place, VocabularyName)).FirstOrDefault(File.Exists);
     }
 
+    /// <summary>A model's file for a training: the given one, or the first of those names in <see cref="PretrainedFolders"/>.</summary>
+    /// <param name="option">The option that names it.</param>
+    /// <param name="given">Path from the command line.</param>
+    /// <param name="names">File names to look for.</param>
+    /// <exception cref="JobException">There is none.</exception>
+    public static string Frozen(string option, string? given, params string[] names) =>
+        given ?? PretrainedFolders.SelectMany(folder => names.Select(name => Path.Combine(folder, name))).FirstOrDefault(File.Exists)
+        ?? throw new JobException($"no {string.Join(" or ", names)} in {string.Join(" or ", PretrainedFolders)}; give the file with {option}");
+
     /// <summary>The failure when <see cref="Vocabulary"/> finds nothing.</summary>
     public static JobException NoVocabulary() =>
         new($"CLIP's vocabulary {VocabularyName} was not found; give its path with --vocab or {VocabularyVariable}, or put it into pretrained/ (it is published with OpenAI's CLIP)");

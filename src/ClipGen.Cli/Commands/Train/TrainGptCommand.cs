@@ -13,8 +13,8 @@ namespace ClipGen.Cli.Commands.Train;
 /// <summary><c>train gpt</c>: CLIP embedding to codes, from pictures alone.</summary>
 internal sealed class TrainGptCommand(TextWriter output, TextWriter error) : TrainCommand(output, error)
 {
-    private readonly Option<string?> vqgan = new("--vqgan-ckpt", "--vqgan_ckpt") { Description = "The VQ-GAN; by default pretrained/vqgan_coco.pt" };
-    private readonly Option<string?> clip = new("--clip-ckpt", "--clip_ckpt") { Description = "CLIP; by default pretrained/clip_vit_b32.pt" };
+    private readonly Option<string?> vqgan = new("--vqgan-ckpt", "--vqgan_ckpt") { Description = "The VQ-GAN; by default pretrained/vqgan_coco.pt, or shapes-vqgan.safetensors for --ds shapes" };
+    private readonly Option<string?> clip = new("--clip-ckpt", "--clip_ckpt") { Description = "CLIP; by default pretrained/clip_vit_b32.pt, or shapes-clip.safetensors for --ds shapes" };
     private readonly Option<string?> gpt = new("--gpt") { Description = "gpt2_medium, gpt2_large, or LAYERSxWIDTHxHEADS such as 6x256x4" };
     private readonly Option<double?> dropout = new("--dropout") { Description = "Dropout" };
     private readonly Option<double> clipWeight = new("--clip-weight", "--clip_weight") { Description = "Weight of the CLIP loss on reconstructed samples" };
@@ -70,8 +70,8 @@ internal sealed class TrainGptCommand(TextWriter output, TextWriter error) : Tra
         var form = weight > 0 ? WeightForm.Plain : WeightForm.Packed;
         try
         {
-            using (var source = CheckpointWeights.Open(KnownFiles.Checkpoint("--vqgan-ckpt", parsed.GetValue(vqgan), null, "vqgan_coco.pt"), ModelKind.VqGan)) codec = VqGanModel.Load(job.Device, source, form);
-            using (var source = CheckpointWeights.Open(KnownFiles.Checkpoint("--clip-ckpt", parsed.GetValue(clip), null, "clip_vit_b32.pt"), ModelKind.Clip)) embedder = ClipModel.Load(job.Device, source, null, form);
+            using (var source = CheckpointWeights.Open(KnownFiles.Frozen("--vqgan-ckpt", parsed.GetValue(vqgan), shapes ? "shapes-vqgan.safetensors" : "vqgan_coco.pt"), ModelKind.VqGan)) codec = VqGanModel.Load(job.Device, source, form);
+            using (var source = CheckpointWeights.Open(KnownFiles.Frozen("--clip-ckpt", parsed.GetValue(clip), shapes ? "shapes-clip.safetensors" : "clip_vit_b32.pt"), ModelKind.Clip)) embedder = ClipModel.Load(job.Device, source, null, form);
             IReadOnlyDictionary<string, int> sizes;
             if (job.Weights is { } weights)
             {

@@ -55,7 +55,7 @@ internal sealed class TrainVqGanCommand(TextWriter output, TextWriter error) : T
         {
             if (perceptualWeight != 0)
             {
-                using var source = CheckpointWeights.Open(KnownFiles.Checkpoint("--lpips-ckpt (or give --perceptual-weight 0)", parsed.GetValue(lpips), null, "vgg16_lpips.pt"), ModelKind.Lpips);
+                using var source = CheckpointWeights.Open(KnownFiles.Frozen("--lpips-ckpt (or give --perceptual-weight 0)", parsed.GetValue(lpips), "vgg16_lpips.pt"), ModelKind.Lpips);
                 distance = LpipsModel.Load(job.Device, source, WeightForm.Plain);
             }
             var (start, startStep) = DiscriminatorStart(Noted(parsed, discStart, shapes ? "never" : "1"));
