@@ -2,6 +2,7 @@ using System.CommandLine;
 using ClipGen.Checkpoints;
 using ClipGen.Data;
 using ClipGen.Kernels;
+using ClipGen.Models.Evaluation;
 using ClipGen.Models.Pipeline;
 using ClipGen.Tensors;
 using ClipGen.Tensors.Nn;
@@ -27,10 +28,10 @@ public abstract class CliCommand(TextWriter output, TextWriter error)
     /// <summary>Builds the command: options, arguments, action.</summary>
     public abstract Command Create();
 
-    /// <summary>A command whose action is <paramref name="job"/>, with examples under its help text.</summary>
+    /// <summary>A command whose action is <paramref name="job"/>, with examples under its help text. A command of a group has the group's name in front of its own.</summary>
     protected Command Command(string name, string description, Func<ParseResult, CancellationToken, int> job, params string[] examples)
     {
-        var command = new Command(name, description);
+        var command = new Command(name.Split(' ')[^1], description);
         HelpWithExamples.Add(command, examples);
         command.SetAction((parsed, cancellation) => Task.Run(() => Guarded(name, () => job(parsed, cancellation)), CancellationToken.None));
         return command;
@@ -82,7 +83,7 @@ public abstract class CliCommand(TextWriter output, TextWriter error)
     private static (int Code, string Message) Describe(Exception failure) => failure switch
     {
         UsageException or GenerationException or FormatException => (CommandLine.BadUsage, failure.Message),
-        JobException or DivergedException or CheckpointException or WeightException or DataException or DeviceMemoryException => (CommandLine.Failed, failure.Message),
+        JobException or DivergedException or EvaluationException or CheckpointException or WeightException or DataException or DeviceMemoryException => (CommandLine.Failed, failure.Message),
         ShapeException => (CommandLine.Failed, failure.Message),
         OutOfMemoryException => (CommandLine.Failed, "out of memory; use a smaller --batch"),
         IOException or UnauthorizedAccessException => (CommandLine.Failed, failure.Message),

@@ -53,6 +53,7 @@ public static class CommandLine
                 new TrainClipCommand(output, error).Create(),
             },
             new ConvertCommand(output, error).Create(),
+            EvalCommands.Create(output, error),
             new TraceCommand(output, error).Create(),
             new BenchCommand(output, error).Create(),
             new DevicesCommand(output, error).Create(),

@@ -49,9 +49,12 @@ internal static class PictureArguments
 
     /// <summary>Loads a picture and cuts it to size.</summary>
     /// <exception cref="DataException">The file can't be read.</exception>
-    public static Picture Load(string path, int size)
+    public static Picture Load(string path, int size) => Prepare(PictureFile.Load(path), path, size);
+
+    /// <summary>Cuts a picture to size.</summary>
+    /// <exception cref="DataException">It is too long and thin.</exception>
+    public static Picture Prepare(Picture picture, string path, int size)
     {
-        var picture = PictureFile.Load(path);
         // A strip of 1 x 100,000 pixels would grow beyond all memory before its middle is cut out.
         long shorter = Math.Min(picture.Width, picture.Height), longer = Math.Max(picture.Width, picture.Height);
         if (longer * size / shorter * size > PictureFile.LargestPixels)

@@ -16,7 +16,7 @@ public sealed partial class DocumentationTests
         var section = Regex.Match(text, $@"^## {command}\n(.*?)(?=^## |\z)", RegexOptions.Multiline | RegexOptions.Singleline);
         Assert.True(section.Success, $"docs/cli.md has no section '{command}'");
         var documented = section.Value.Split('\n').Where(line => line.StartsWith("| `--", StringComparison.Ordinal)).SelectMany(line => OptionName().Matches(line.Split('|')[1])).Select(match => match.Value);
-        var help = (await CliRun.Succeeds(command, "--help")).OutputLines.SkipWhile(line => line != "Options:").Skip(1).TakeWhile(line => line.StartsWith("  ", StringComparison.Ordinal));
+        var help = (await CliRun.Succeeds([.. command.Split(' '), "--help"])).OutputLines.SkipWhile(line => line != "Options:").Skip(1).TakeWhile(line => line.StartsWith("  ", StringComparison.Ordinal));
         var offered = help.Select(line => OptionName().Match(line).Value).Except(Common);
         Assert.Equal(offered.Order(StringComparer.Ordinal), documented.Order(StringComparer.Ordinal));
     }

@@ -3,30 +3,42 @@ namespace ClipGen.Cli.Tests;
 /// <summary>Help texts, versions and the two commands that measure.</summary>
 public sealed class HelpTests
 {
-    private static readonly string[] Commands = ["generate", "reconstruct", "encode", "decode", "embed", "tokenize", "inspect", "convert", "trace", "bench", "devices"];
+    private static readonly string[] Commands = ["generate", "reconstruct", "encode", "decode", "embed", "tokenize", "inspect", "convert", "eval", "trace", "bench", "devices"];
+
+    private static readonly Dictionary<string, string[]> Groups = new() { ["eval"] = ["shapes", "reconstruction"] };
 
     [Fact]
     public async Task CommandsInTheirOrder()
     {
         var run = await CliRun.Succeeds("--help");
-        var list = run.OutputLines.SkipWhile(line => line != "Commands:").Skip(1).Where(line => line.Length > 2 && line[2] != ' ').Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[0]);
-        Assert.Equal(Commands, list);
+        Assert.Equal(Commands, CommandsOf(run));
         Assert.DoesNotContain("Examples:", run.Output);
     }
 
-    public static TheoryData<string> Names => [.. Commands];
+    /// <summary>Every command that does something, those of groups with the group's name in front.</summary>
+    public static TheoryData<string> Names => [.. Commands.Except(Groups.Keys), .. Groups.SelectMany(group => group.Value.Select(name => $"{group.Key} {name}"))];
+
+    [Fact]
+    public async Task GroupsListTheirCommands()
+    {
+        foreach (var (group, names) in Groups)
+            Assert.Equal(names, CommandsOf(await CliRun.Succeeds(group, "--help")));
+    }
 
     [Theory]
     [MemberData(nameof(Names))]
     public async Task EveryCommandHasExamplesAndTheCommonOptions(string command)
     {
-        var run = await CliRun.Succeeds(command, "--help");
+        var run = await CliRun.Succeeds([.. command.Split(' '), "--help"]);
         Assert.Equal("", run.Error);
         foreach (var option in new[] { "--device", "--threads", "--seed", "--quiet", "--json" }) Assert.Contains(option, run.Output);
         var examples = run.OutputLines.SkipWhile(line => line != "Examples:").Skip(1).ToArray();
         Assert.NotEmpty(examples);
         Assert.All(examples, line => Assert.StartsWith($"  clipgen {command} ", line + " "));
     }
+
+    private static IEnumerable<string> CommandsOf(CliRun help) =>
+        help.OutputLines.SkipWhile(line => line != "Commands:").Skip(1).Where(line => line.Length > 2 && line[2] != ' ').Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[0]);
 
     [Fact]
     public async Task Version() => Assert.Matches(@"^\d+\.\d+", (await CliRun.Succeeds("--version")).Output);

@@ -34,6 +34,9 @@ public sealed class LpipsModel : Module
         inverseScale = Own(TensorScope.Detach(Device.From(inverse, new Shape(inverse.Length))));
     }
 
+    /// <summary>Pixels that a picture needs along each side: four halvings leave at least one.</summary>
+    public const int SmallestSide = 16;
+
     /// <summary>Where it computes.</summary>
     public Device Device { get; }
 
@@ -69,7 +72,7 @@ public sealed class LpipsModel : Module
     /// <summary>One tensor [N] per depth.</summary>
     private IEnumerable<Tensor> Depths(Tensor a, Tensor b)
     {
-        if (a.Shape != b.Shape || a.Shape.Rank != 4 || a.Shape[3] != 3 || a.Shape[1] < 16 || a.Shape[2] < 16)
+        if (a.Shape != b.Shape || a.Shape.Rank != 4 || a.Shape[3] != 3 || a.Shape[1] < SmallestSide || a.Shape[2] < SmallestSide)
             throw new ShapeException("Lpips", $"pictures {a.Shape} and {b.Shape}, expected two equal [N, H, W, 3] of at least 16 x 16");
         Tensor x = Scaled(a), y = Scaled(b);
         for (var i = 0; i < slices.Length; i++)

@@ -26,6 +26,13 @@ public static class Reranker
         return scope.Keep(unit.Subtract(mean).Multiply(inverse));
     }
 
+    /// <summary>Normalised embeddings [N, E] of pictures as the VQ-GAN decoder gives them.</summary>
+    public static Tensor Embed(ClipModel clip, Tensor pictures, bool parity)
+    {
+        using var scope = new TensorScope();
+        return scope.Keep(clip.EncodeImage(ToClip(clip, pictures, parity)).L2Normalize());
+    }
+
     /// <summary>Cosine similarity of each picture with the text.</summary>
     /// <param name="clip">The model.</param>
     /// <param name="pictures">Decoder output [N, H, W, 3].</param>
@@ -34,8 +41,7 @@ public static class Reranker
     public static float[] Score(ClipModel clip, Tensor pictures, Tensor text, bool parity)
     {
         using var scope = new TensorScope();
-        var embeddings = clip.EncodeImage(ToClip(clip, pictures, parity)).L2Normalize();
-        return embeddings.MatMulTransposed(text).ToFloats();
+        return Embed(clip, pictures, parity).MatMulTransposed(text).ToFloats();
     }
 
     /// <summary>Indices by descending score; equal scores keep their order.</summary>
