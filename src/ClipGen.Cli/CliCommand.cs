@@ -33,7 +33,7 @@ public abstract class CliCommand(TextWriter output, TextWriter error)
     {
         var command = new Command(name.Split(' ')[^1], description);
         HelpWithExamples.Add(command, examples);
-        command.SetAction((parsed, cancellation) => Task.Run(() => Guarded(name, () => job(parsed, cancellation)), CancellationToken.None));
+        command.SetAction((parsed, cancellation) => Task.Run(() => Guarded(CommandLine.CommandPath(parsed), () => job(parsed, cancellation)), CancellationToken.None));
         return command;
     }
 
@@ -59,7 +59,7 @@ public abstract class CliCommand(TextWriter output, TextWriter error)
         return results;
     }
 
-    private int Guarded(string name, Func<int> job)
+    private int Guarded(string path, Func<int> job)
     {
         try
         {
@@ -67,14 +67,14 @@ public abstract class CliCommand(TextWriter output, TextWriter error)
         }
         catch (OperationCanceledException)
         {
-            error.WriteLine($"clipgen {name}: stopped");
+            error.WriteLine($"{path}: stopped");
             return CommandLine.Interrupted;
         }
         catch (Exception failure)
         {
             if (failure is AggregateException { InnerExceptions.Count: > 0 } several) failure = several.InnerExceptions[0];
             var (code, message) = Describe(failure);
-            error.WriteLine($"clipgen {name}: {message.ReplaceLineEndings(" ")}");
+            error.WriteLine($"{path}: {message.ReplaceLineEndings(" ")}");
             if (Environment.GetEnvironmentVariable(StackTraceVariable) == "1") error.WriteLine(failure);
             return code;
         }

@@ -77,7 +77,8 @@ public static class CommandLine
     /// <summary>A training finishes its step and saves before it ends, however long that takes.</summary>
     private static bool HandlesSignals(ParseResult parsed) => parsed.CommandResult.Parent is System.CommandLine.Parsing.CommandResult { Command.Name: "train" };
 
-    private static string CommandPath(ParseResult parsed)
+    /// <summary>The command as it was typed: <c>clipgen train vqgan</c>.</summary>
+    internal static string CommandPath(ParseResult parsed)
     {
         List<string> names = [];
         for (var result = parsed.CommandResult; result is not null; result = result.Parent as System.CommandLine.Parsing.CommandResult)

@@ -11,6 +11,7 @@ public sealed class TrainingData : IDisposable
     private readonly BatchPlan plan;
     private readonly bool overfit;
     private readonly Action<string> warn;
+    private readonly HashSet<string> unreadable = [];
     private BatchLoader? loader;
     private PictureBatch? only;
     private (long Epoch, long Step) next;
@@ -22,19 +23,26 @@ public sealed class TrainingData : IDisposable
     /// <param name="seed">Decides order and crops.</param>
     /// <param name="overfit">Give the first batch again and again.</param>
     /// <param name="warn">Is told of pictures that can't be read.</param>
-    /// <exception cref="DataException">The dataset has fewer pictures than a batch.</exception>
+    /// <exception cref="DataException">The dataset has fewer pictures than a batch, nothing is left to validate on, or no picture of either part can be read.</exception>
     public TrainingData(DatasetSplit split, int side, int batch, ulong seed, bool overfit, Action<string> warn)
     {
-        (train, Validation, Side, this.overfit, this.warn) = (split.Train, split.Validation, side, overfit, warn);
+        (train, Side, this.overfit, this.warn) = (split.Train, side, overfit, warn);
         crop = PictureCrop.Random(side, seed);
         plan = new BatchPlan(train.Count, batch, seed);
+        // What would end a run at its first validation, after an epoch of work, ends it here.
+        Validation = split.Validation ?? throw new DataException($"{train.Name}: a single picture leaves nothing to validate on; give more pictures");
+        RequireReadable(train, "");
+        RequireReadable(Validation, " to validate on");
     }
+
+    /// <summary>Pictures that could not be read so far; others took their places.</summary>
+    public int UnreadableCount => unreadable.Count;
 
     /// <summary>What to train on.</summary>
     public IPictureDataset Train => train;
 
-    /// <summary>What to validate on, or null.</summary>
-    public IPictureDataset? Validation { get; }
+    /// <summary>What to validate on.</summary>
+    public IPictureDataset Validation { get; }
 
     /// <summary>Side of the crops.</summary>
     public int Side { get; }
@@ -44,6 +52,15 @@ public sealed class TrainingData : IDisposable
 
     /// <summary>Batches of an epoch.</summary>
     public long BatchesPerEpoch => plan.StepsPerEpoch;
+
+    /// <summary>Steps of an epoch when every step takes several batches.</summary>
+    /// <exception cref="DataException">An epoch has fewer batches than a step.</exception>
+    public long StepsPerEpoch(int accumulate)
+    {
+        // The one batch of an overfitted run serves for any number.
+        if (BatchesPerEpoch >= accumulate || overfit) return Math.Max(1, BatchesPerEpoch / accumulate);
+        throw new DataException($"{train.Name}: an epoch has {BatchesPerEpoch} batches of {Batch}, too few for a step of {accumulate}; give --accumulate {BatchesPerEpoch} or less, or a smaller --bs");
+    }
 
     /// <summary>The batch of a place in the run; batches made ahead serve runs that go on in order.</summary>
     /// <exception cref="DataException">No picture of the dataset can be read.</exception>
@@ -58,9 +75,8 @@ public sealed class TrainingData : IDisposable
     /// <param name="cancellation">Ends waiting.</param>
     public IEnumerable<PictureBatch> ValidationBatches(long most, CancellationToken cancellation)
     {
-        if (Validation is null) yield break;
         var sequence = BatchPlan.Sequential(Validation.Count, Batch);
-        using var batches = new BatchLoader(Validation, sequence, PictureCrop.Centre(Side), reportUnreadable: warn);
+        using var batches = new BatchLoader(Validation, sequence, PictureCrop.Centre(Side), reportUnreadable: WarnOnce);
         var given = 0L;
         for (var step = 0L; step < sequence.StepsPerEpoch && given < most; step++)
         {
@@ -70,6 +86,18 @@ public sealed class TrainingData : IDisposable
         }
     }
 
+    /// <summary>The first training pictures as centre crops: one batch for a preview.</summary>
+    /// <param name="count">Pictures, at most as many as there are.</param>
+    /// <param name="cancellation">Ends waiting.</param>
+    public PictureBatch FirstOfTraining(int count, CancellationToken cancellation)
+    {
+        using var pictures = new BatchLoader(train, BatchPlan.Sequential(train.Count, (int)Math.Min(count, train.Count)), PictureCrop.Centre(Side), depth: 1, reportUnreadable: WarnOnce);
+        return pictures.Next(cancellation);
+    }
+
+    /// <summary>Every training picture once, in batches of centre crops.</summary>
+    public BatchLoader All(BatchPlan sequence) => new(train, sequence, PictureCrop.Centre(Side), reportUnreadable: WarnOnce);
+
     /// <inheritdoc/>
     public void Dispose() => loader?.Dispose();
 
@@ -78,10 +106,34 @@ public sealed class TrainingData : IDisposable
         if (loader is null || next != (epoch, step))
         {
             loader?.Dispose();
-            loader = new BatchLoader(train, plan, crop, epoch, step, reportUnreadable: warn);
+            loader = new BatchLoader(train, plan, crop, epoch, step, reportUnreadable: WarnOnce);
         }
         var batch = loader.Next(cancellation);
         next = step + 1 < plan.StepsPerEpoch ? (epoch, step + 1) : (epoch + 1, 0);
         return batch;
+    }
+
+    // Each validation reads its pictures anew, and would tell of the same ones again.
+    private void WarnOnce(string message)
+    {
+        if (unreadable.Add(message)) warn(message);
+    }
+
+    private static void RequireReadable(IPictureDataset pictures, string purpose)
+    {
+        string? first = null;
+        for (var i = 0L; i < pictures.Count; i++)
+        {
+            try
+            {
+                pictures.Load(i);
+                return;
+            }
+            catch (DataException e)
+            {
+                first ??= e.Message;
+            }
+        }
+        throw new DataException($"{pictures.Name}: none of the {pictures.Count:N0} pictures{purpose} can be read; the first of them: {first}");
     }
 }

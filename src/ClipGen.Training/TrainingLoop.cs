@@ -41,13 +41,16 @@ public sealed class DivergedException(string message) : Exception(message);
 
 /// <summary>
 /// Drives a training: steps, log, metrics, event files, previews, report, validation, saving, and stopping on a signal. A run that is killed at any moment has
-/// its last save; one that is resumed goes on bit for bit.
+/// its last save; one that is resumed goes on bit for bit. A signal lets a step that has begun come to its end, then the run saves; waiting for data and validations, which change
+/// nothing, are broken off and done again when the run goes on.
 /// </summary>
 public sealed class TrainingLoop(ITrainer trainer, RunFolder folder, RunDescription description, TrainingLoopOptions options, TrainingLog log, TrainingSignals signals)
 {
     private readonly TrainingState state = trainer.State;
     private readonly Dictionary<string, (double Sum, int Count)> sums = [];
     private IReadOnlyDictionary<string, double> validation = new Dictionary<string, double>();
+    private double lastRate = double.NaN;
+    private long firstStep;
     private string outcome = "running";
 
     private long TotalSteps => options.MaxSteps > 0 ? Math.Min(options.MaxSteps, options.Epochs * trainer.StepsPerEpoch) : options.Epochs * trainer.StepsPerEpoch;
@@ -63,9 +66,10 @@ public sealed class TrainingLoop(ITrainer trainer, RunFolder folder, RunDescript
         if (state.GlobalStep < 0 || !resumed) state.GlobalStep = state.Epoch * trainer.StepsPerEpoch + state.Step;
         log.Describe(description);
         log.Memory(trainer.Memory, available);
+        using var stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellation, signals.Stopping);
         if (options.EvaluateOnly)
         {
-            validation = trainer.Validate(cancellation);
+            validation = trainer.Validate(stopping.Token);
             return new TrainingResult("evaluated", true, validation);
         }
         description.WriteJson(folder.ConfigPath);
@@ -73,33 +77,42 @@ public sealed class TrainingLoop(ITrainer trainer, RunFolder folder, RunDescript
         using var events = new EventFile(folder.EventFolder);
         log.Start(trainer.StepMetrics, options.Epochs, state.GlobalStep, TotalSteps);
         options.SaveEvery.Saved(state.GlobalStep, TimeSpan.Zero);
-        var firstStep = state.GlobalStep;
-        while (state.Epoch < options.Epochs && !Stopped())
+        firstStep = state.GlobalStep;
+        try
         {
-            while (state.Step < trainer.StepsPerEpoch && !Stopped())
+            while (state.Epoch < options.Epochs && !signals.StopRequested)
             {
-                var (epoch, step) = (state.Epoch, state.Step);
-                var values = trainer.Step(epoch, step, cancellation);
-                if (values.Any(pair => !double.IsFinite(pair.Value))) throw Diverged(values, epoch, step, cancellation);
-                Gather(values);
-                state.Step++;
-                state.GlobalStep++;
-                if (state.GlobalStep % options.LogEvery == 0) Report(metrics, events, firstStep, values);
-                if (options.SaveEvery.IsDue(state.GlobalStep, log.Elapsed) && state.Step < trainer.StepsPerEpoch)
-                    using (log.Aside()) Save(numbered: true);
+                // An epoch whose end was broken off begins with it.
+                if (state.Step >= trainer.StepsPerEpoch)
+                    using (log.Aside()) EndEpoch(metrics, events, stopping.Token);
+                else if (options.MaxSteps > 0 && state.GlobalStep >= options.MaxSteps) break;
+                else TakeStep(metrics, events, stopping.Token);
             }
-            if (state.Step < trainer.StepsPerEpoch) break;
-            using (log.Aside()) EndEpoch(metrics, events, cancellation);
+        }
+        catch (OperationCanceledException) when (signals.StopRequested && !cancellation.IsCancellationRequested)
+        {
+            // What was broken off had changed nothing yet.
         }
         var finished = state.Epoch >= options.Epochs;
         outcome = finished ? "finished" : signals.StopSignal is { } signal ? $"stopped by {signal}" : "stopped at the limit of steps";
-        if (sums.Count > 0) Report(metrics, events, firstStep, null);
+        if (sums.Count > 0) Report(metrics, events);
         Save(numbered: false);
         WriteReport();
         return new TrainingResult(outcome, finished, validation);
     }
 
-    private bool Stopped() => signals.StopRequested || (options.MaxSteps > 0 && state.GlobalStep >= options.MaxSteps);
+    private void TakeStep(MetricsFile metrics, EventFile events, CancellationToken stopping)
+    {
+        var (epoch, step) = (state.Epoch, state.Step);
+        var values = trainer.Step(epoch, step, stopping);
+        if (values.Any(pair => !double.IsFinite(pair.Value))) throw Diverged(values, epoch, step);
+        Gather(values);
+        state.Step++;
+        state.GlobalStep++;
+        if (state.GlobalStep % options.LogEvery == 0) Report(metrics, events);
+        if (options.SaveEvery.IsDue(state.GlobalStep, log.Elapsed) && state.Step < trainer.StepsPerEpoch)
+            using (log.Aside()) Save(numbered: true);
+    }
 
     private void Gather(IReadOnlyDictionary<string, double> values)
     {
@@ -108,14 +121,15 @@ public sealed class TrainingLoop(ITrainer trainer, RunFolder folder, RunDescript
             var (sum, count) = sums.GetValueOrDefault(name);
             sums[name] = (sum + value, count + 1);
         }
+        lastRate = values.GetValueOrDefault("lr", double.NaN);
     }
 
     /// <summary>Means over the interval, for the log, the table and the event file.</summary>
-    private void Report(MetricsFile metrics, EventFile events, long firstStep, IReadOnlyDictionary<string, double>? last)
+    private void Report(MetricsFile metrics, EventFile events)
     {
         var means = sums.ToDictionary(pair => pair.Key, pair => pair.Value.Sum / pair.Value.Count);
         // A learning rate's mean would belong to no step.
-        if (last is not null && last.TryGetValue("lr", out var rate)) means["lr"] = rate;
+        if (means.ContainsKey("lr")) means["lr"] = lastRate;
         sums.Clear();
         log.Interval((int)state.Epoch, state.GlobalStep, (state.GlobalStep - firstStep) * trainer.BatchSize, means);
         Append(metrics, events, "train", state.Epoch, means);
@@ -129,40 +143,54 @@ public sealed class TrainingLoop(ITrainer trainer, RunFolder folder, RunDescript
         foreach (var (name, value) in named) events.AddScalar(name, state.GlobalStep, value);
     }
 
-    private void EndEpoch(MetricsFile metrics, EventFile events, CancellationToken cancellation)
+    private void EndEpoch(MetricsFile metrics, EventFile events, CancellationToken stopping)
     {
-        var measured = trainer.EndEpoch(state.Epoch, log.Warn);
-        Append(metrics, events, "train", state.Epoch, measured);
-        var ended = state.Epoch;
+        var (ended, last) = (state.Epoch, state.Epoch + 1 >= options.Epochs);
+        var due = (ended + 1) % options.ValidateEvery == 0 || last;
+        IReadOnlyList<(string Tag, Picture Grid)> previews = [];
+        // These two may be broken off: nothing has changed before them.
+        if (due) (validation, previews) = (trainer.Validate(stopping), trainer.Preview(stopping));
+        // The last interval's line belongs to the last epoch.
+        if (last && sums.Count > 0) Report(metrics, events);
+        var measured = trainer.EndEpoch(ended, log.Warn);
+        Append(metrics, events, "train", ended, measured);
         state.Epoch++;
         state.Step = 0;
-        var due = state.Epoch % options.ValidateEvery == 0 || state.Epoch >= options.Epochs;
         var best = false;
         if (due)
         {
-            validation = trainer.Validate(cancellation);
             Append(metrics, events, "val", ended, validation);
             var score = validation[trainer.ValidationMetrics[0]];
             if (best = score < state.BestScore) state.BestScore = score;
-            log.Note($"epoch {ended} validation: {string.Join("  ", validation.Select(pair => string.Create(CultureInfo.InvariantCulture, $"{pair.Key} {pair.Value:G4}")))}{(measured.Count > 0 ? "  " : "")}{string.Join("  ", measured.Select(pair => string.Create(CultureInfo.InvariantCulture, $"{pair.Key} {pair.Value:G4}")))}{(best ? "  (best)" : "")}");
-            foreach (var (tag, grid) in trainer.Preview(cancellation))
+            log.Note($"epoch {ended} validation: {string.Join("  ", validation.Concat(measured.Select(pair => new KeyValuePair<string, double>($"train/{pair.Key}", pair.Value))).Select(pair => string.Create(CultureInfo.InvariantCulture, $"{pair.Key} {pair.Value:G4}")))}{(best ? "  (best)" : "")}");
+            foreach (var (tag, grid) in previews)
             {
                 var path = folder.PreviewPath(tag.Replace('/', '_').Replace('-', '_'), state.GlobalStep);
                 PictureFile.Save(grid, path);
                 events.AddImage(tag, state.GlobalStep, File.ReadAllBytes(path));
             }
         }
+        // The best one first: a run that is killed between the two comes here again.
+        if (best) Write(folder.BestCheckpoint);
         Save(numbered: false);
-        if (best) TrainingCheckpoint.Write(folder.BestCheckpoint, state);
         events.Flush();
         if (due) WriteReport();
     }
 
     private void Save(bool numbered)
     {
-        TrainingCheckpoint.Write(folder.LatestCheckpoint, state);
-        if (numbered) folder.SaveNumbered(state.GlobalStep, path => TrainingCheckpoint.Write(path, state));
+        Write(folder.LatestCheckpoint);
+        if (numbered) folder.SaveNumbered(state.GlobalStep, Write);
         options.SaveEvery.Saved(state.GlobalStep, log.Elapsed);
+    }
+
+    /// <summary>A good checkpoint is never replaced by one that nobody could go on from.</summary>
+    private void Write(string path)
+    {
+        foreach (var parameter in state.Parameters)
+            if (!Array.TrueForAll(parameter.Value.ToFloats(), float.IsFinite))
+                throw new DivergedException($"training diverged by step {state.GlobalStep}: {parameter} is not finite. {Advice}");
+        TrainingCheckpoint.Write(path, state);
     }
 
     private void WriteReport()
@@ -171,18 +199,22 @@ public sealed class TrainingLoop(ITrainer trainer, RunFolder folder, RunDescript
         HtmlReport.Write(folder.ReportPath, description, new RunProgress(outcome, state.GlobalStep, TotalSteps, log.Elapsed, DateTimeOffset.Now), MetricsTable.Read(folder.MetricsPath), pictures);
     }
 
-    private DivergedException Diverged(IReadOnlyDictionary<string, double> values, long epoch, long step, CancellationToken cancellation)
+    private string Advice => File.Exists(folder.LatestCheckpoint)
+        ? $"{folder.LatestCheckpoint} is as it was at the last save; go on from it with a smaller --lr or with --clip-norm 1"
+        : "Nothing was saved yet; begin again with a smaller --lr or with --clip-norm 1";
+
+    private DivergedException Diverged(IReadOnlyDictionary<string, double> values, long epoch, long step)
     {
         var what = string.Join(", ", values.Where(pair => !double.IsFinite(pair.Value)).Select(pair => string.Create(CultureInfo.InvariantCulture, $"{pair.Key} is {pair.Value}")));
         var where = "no single op of the next pass gave such a value";
         try
         {
-            trainer.FindNonFinite(epoch, step, cancellation);
+            trainer.FindNonFinite(epoch, step, CancellationToken.None);
         }
         catch (NonFiniteException e)
         {
             where = e.Message;
         }
-        return new DivergedException($"training diverged at epoch {epoch}, step {step}: {what}; {where}. Nothing was saved since; resume from {folder.LatestCheckpoint} with a smaller --lr or with --clip-norm");
+        return new DivergedException($"training diverged at epoch {epoch}, step {step}: {what}; {where}. {Advice}");
     }
 }

@@ -23,14 +23,29 @@ public sealed class RunFolderTests
     public void SecondRunIsRefusedUntilTheFirstIsGone()
     {
         using var folder = new TemporaryFolder();
-        using (RunFolder.Open(folder.Path))
+        using (var run = RunFolder.Open(folder.Path))
         {
+            File.WriteAllText(run.ConfigPath, "{}");
             var failure = Assert.Throws<RunFolderException>(() => RunFolder.Open(folder.Path));
             Assert.Equal($"{folder.Path}: another training is writing into this folder; wait for it, stop it, or choose another --out", failure.Message);
         }
         // The lock's file is still there, and means nothing.
         Assert.Contains(".lock", folder.Names);
         RunFolder.Open(folder.Path).Dispose();
+    }
+
+    [Fact]
+    public void ARunThatWroteNothingLeavesNothing()
+    {
+        using var folder = new TemporaryFolder();
+        RunFolder.Open(Path.Combine(folder["new"], "run")).Dispose();
+        Assert.Empty(folder.Names);
+        // What was there before stays.
+        File.WriteAllText(folder["mine.txt"], "");
+        RunFolder.Open(folder.Path).Dispose();
+        Assert.Equal(["mine.txt"], folder.Names);
+        using (var run = RunFolder.Open(folder.Path)) Save(run.LatestCheckpoint);
+        Assert.Equal(((string[])[".lock", "latest.pt", "mine.txt", "previews", "runs"]).Order(StringComparer.Ordinal), folder.Names);
     }
 
     [Fact]

@@ -5,6 +5,7 @@ using ClipGen.Training.Control;
 
 namespace ClipGen.Training.Tests;
 
+[Collection(nameof(ProcessSignals))]
 public sealed partial class TrainingSignalsTests
 {
     private const string ChildVariable = "CLIPGEN_TEST_SIGNALS";

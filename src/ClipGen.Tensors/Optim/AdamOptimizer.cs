@@ -79,6 +79,21 @@ public sealed class AdamOptimizer : IDisposable
         return Math.Sqrt(sum);
     }
 
+    /// <summary>
+    /// A step with gradients that were added up over several batches: their mean, shortened to a greatest length. The gradients are freed. If their length is not finite, nothing is
+    /// updated, so that the model that gave such a gradient can still be looked into.
+    /// </summary>
+    /// <param name="batches">Batches whose gradients were added.</param>
+    /// <param name="clipNorm">Greatest length of the mean; 0 for no limit.</param>
+    /// <returns>Length of the mean before it is shortened.</returns>
+    public double StepOfMean(int batches = 1, double clipNorm = 0)
+    {
+        var norm = GradientNorm() / batches;
+        if (double.IsFinite(norm)) Step((clipNorm > 0 && norm > clipNorm ? (float)(clipNorm / norm) : 1) / batches);
+        ClearGradients();
+        return norm;
+    }
+
     /// <summary>Frees all gradients.</summary>
     public void ClearGradients()
     {

@@ -16,6 +16,7 @@ namespace ClipGen.Training.Checkpoints;
 public static class TrainingCheckpoint
 {
     private const string Own = "clipgen";
+    private const long Furthest = int.MaxValue;
 
     /// <summary>Writes a run's state; the file's ending chooses the format.</summary>
     /// <exception cref="CheckpointException">It can't be written.</exception>
@@ -47,10 +48,11 @@ public static class TrainingCheckpoint
         if (Text(checkpoint, $"{Own}.kind") is { } kind && kind != state.Kind)
             throw new CheckpointException(checkpoint.Path, $"is a checkpoint of `train {kind}`; expected one of `train {state.Kind}`");
         foreach (var (key, optimizer) in state.Optimizers)
-            if (!RestoreOptimizer(checkpoint, key, optimizer)) remarks.Add($"{checkpoint.Path} has no optimiser state under '{key}'; its moments begin at zero");
+            // An optimiser that has not stepped yet has its groups there, and no state.
+            if (!RestoreOptimizer(checkpoint, key, optimizer) && Text(checkpoint, $"{Own}.kind") is null && checkpoint.FindNumber($"{key}.param_groups.0.lr") is null) remarks.Add($"{checkpoint.Path} has no optimiser state under '{key}'; its moments begin at zero");
         state.Epoch = Integer(checkpoint, "epoch") ?? 0;
         state.Step = Integer(checkpoint, "step") ?? 0;
-        if (state.Epoch < 0 || state.Step < 0) throw new CheckpointException(checkpoint.Path, $"stands at epoch {state.Epoch}, step {state.Step}; expected numbers from 0 on");
+        if (state.Epoch is < 0 or > Furthest || state.Step is < 0 or > Furthest) throw new CheckpointException(checkpoint.Path, $"stands at epoch {state.Epoch}, step {state.Step}; expected numbers from 0 to {Furthest}");
         state.GlobalStep = Integer(checkpoint, $"{Own}.global_step") ?? -1;
         state.BestScore = Number(checkpoint, $"{Own}.best") ?? Number(checkpoint, state.ScoreKey) ?? double.PositiveInfinity;
         if (double.IsNaN(state.BestScore)) state.BestScore = double.PositiveInfinity;
@@ -158,10 +160,15 @@ public static class TrainingCheckpoint
         {
             var s = optimizer.Settings;
             var numbers = Enumerable.Range(0, group.Parameters.Count).Select(i => (PyTorchValue)(first + i)).ToArray();
-            groups.Add(PyTorchValue.Dict(
+            List<(string, PyTorchValue)> entries =
+            [
                 ("lr", optimizer.LearningRate * group.LearningRateScale), ("betas", PyTorchValue.Tuple(s.Beta1, s.Beta2)), ("eps", s.Epsilon), ("weight_decay", group.WeightDecay),
-                ("amsgrad", false), ("maximize", false), ("foreach", PyTorchValue.None), ("capturable", false), ("differentiable", false), ("fused", PyTorchValue.None),
-                ("params", PyTorchValue.List(numbers))));
+                ("amsgrad", false), ("maximize", false), ("foreach", PyTorchValue.None), ("capturable", false),
+            ];
+            // What the reference's PyTorch stores for Adam and not for AdamW; later ones fill in what is missing.
+            if (!s.Decoupled) entries.AddRange([("differentiable", false), ("fused", false)]);
+            entries.Add(("params", PyTorchValue.List(numbers)));
+            groups.Add(PyTorchValue.Dict(entries));
             first += numbers.Length;
         }
         List<(PyTorchValue, PyTorchValue)> state = [];

@@ -129,12 +129,11 @@ public sealed class ClipTrainer : ITrainer
         {
             if (batch.Pictures.Length < data.Batch && batches > 0) continue;
             using var scope = new TensorScope();
-            var measured = training.Evaluate(Pictures(batch), Tokens(batch, (ICaptionedDataset)data.Validation!));
+            var measured = training.Evaluate(Pictures(batch), Tokens(batch, (ICaptionedDataset)data.Validation));
             loss += measured.Loss;
             accuracy += measured.Accuracy;
             batches++;
         }
-        if (batches == 0) throw new DataException($"{data.Train.Name}: nothing to validate on; give more pictures or a larger --val-share");
         return new Dictionary<string, double> { ["val_loss"] = loss / batches, ["accuracy"] = accuracy / batches };
     }
 

@@ -65,9 +65,7 @@ public sealed class ClipTraining : IDisposable
     public ClipLosses Step(Tensor pictures, IReadOnlyList<int[]> tokens, bool findNonFinite = false)
     {
         var losses = Gradients(pictures, tokens, findNonFinite);
-        var norm = Optimizer.GradientNorm();
-        Optimizer.Step(Recipe.ClipNorm > 0 && norm > Recipe.ClipNorm ? (float)(Recipe.ClipNorm / norm) : 1);
-        Optimizer.ClearGradients();
+        var norm = Optimizer.StepOfMean(clipNorm: Recipe.ClipNorm);
         model.Device.Backend.Clamp(model.LogitScale.Floats, 0, (float)Math.Log(Recipe.LargestScale), model.LogitScale.Floats);
         return losses with { Norm = norm };
     }

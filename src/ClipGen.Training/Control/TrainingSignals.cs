@@ -13,6 +13,7 @@ public sealed class TrainingSignals : IDisposable
     public const int Interrupted = 130;
 
     private readonly List<PosixSignalRegistration> registrations = [];
+    private readonly CancellationTokenSource stopping = new();
     private volatile string? stopSignal;
     private int interrupts;
 
@@ -29,6 +30,9 @@ public sealed class TrainingSignals : IDisposable
     /// <summary>Whether a signal asked the run to stop.</summary>
     public bool StopRequested => stopSignal is not null;
 
+    /// <summary>Cancelled by the first of these signals: ends what may be left half-done, such as waiting for data or a validation.</summary>
+    public CancellationToken Stopping => stopping.Token;
+
     /// <summary>The first signal that did, or null.</summary>
     public string? StopSignal => stopSignal;
 
@@ -42,7 +46,8 @@ public sealed class TrainingSignals : IDisposable
     private void Listen(PosixSignal signal, string name) => registrations.Add(PosixSignalRegistration.Create(signal, context =>
     {
         context.Cancel = true;
-        Interlocked.CompareExchange(ref stopSignal, name, null);
+        var first = Interlocked.CompareExchange(ref stopSignal, name, null) is null;
         if (signal == PosixSignal.SIGINT && Interlocked.Increment(ref interrupts) >= 2) Environment.Exit(Interrupted);
+        if (first) stopping.Cancel();
     }));
 }

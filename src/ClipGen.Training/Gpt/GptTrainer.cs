@@ -64,6 +64,7 @@ public sealed class GptTrainer : ITrainer
         if (c.ConditionSize != clip.Config.EmbeddingSize) throw new DataException($"this GPT takes embeddings of {c.ConditionSize} values, CLIP makes {clip.Config.EmbeddingSize}; give files that belong together (--clip-ckpt)");
         var grid = data.Side / vqgan.Factor;
         if (data.Side % vqgan.Factor != 0 || grid * grid != c.BlockSize) throw new DataException($"pictures of {data.Side} pixels have {grid} x {grid} codes, this GPT writes {c.BlockSize}; give another --size");
+        StepsPerEpoch = data.StepsPerEpoch(options.Accumulate);
         training = new GptTraining(model, recipe, seed, vqgan, clip);
         State = new TrainingState
         {
@@ -89,7 +90,7 @@ public sealed class GptTrainer : ITrainer
     public int BatchSize => data.Batch * options.Accumulate;
 
     /// <inheritdoc/>
-    public long StepsPerEpoch => Math.Max(1, data.BatchesPerEpoch / options.Accumulate);
+    public long StepsPerEpoch { get; }
 
     /// <inheritdoc/>
     public IReadOnlyList<string> StepMetrics { get; }
@@ -149,26 +150,15 @@ public sealed class GptTrainer : ITrainer
             loss += batch.Pictures.Length * training.Evaluate(codes, embeddings);
             pictures += batch.Pictures.Length;
         }
-        if (pictures == 0) throw new DataException($"{data.Train.Name}: nothing to validate on; give more pictures or a larger --val-share");
         return new Dictionary<string, double> { ["val_loss"] = loss / pictures };
     }
 
-    /// <summary>Above, pictures that it is not trained on; below, what it paints from their embeddings.</summary>
-    public IReadOnlyList<(string Tag, Picture Grid)> Preview(CancellationToken cancellation)
-    {
-        if (options.PreviewPictures == 0) return [];
-        foreach (var batch in data.ValidationBatches(options.PreviewPictures, cancellation))
-        {
-            using var scope = new TensorScope();
-            var shown = batch.Pictures.Take(options.PreviewPictures).ToArray();
-            var codes = CodeSampler.Sample(model, Embeddings(shown), 0, shown.Length, new GenerationSettings { Seed = State.Seed }, null, cancellation);
-            var side = data.Side / vqgan.Factor;
-            var painted = vqgan.DecodeCodes(device.From(codes.SelectMany(row => row).ToArray(), new Shape(shown.Length, side, side))).ToFloats();
-            var size = painted.Length / shown.Length;
-            return [("val/from-images", PictureGrid.Make([.. shown, .. Enumerable.Range(0, shown.Length).Select(i => PictureTransforms.FromVqGan(painted.AsSpan(i * size, size), data.Side, data.Side))], shown.Length))];
-        }
-        return [];
-    }
+    /// <summary>Above, pictures; below, what it paints from their embeddings: for pictures that it is trained on, and for others.</summary>
+    public IReadOnlyList<(string Tag, Picture Grid)> Preview(CancellationToken cancellation) => options.PreviewPictures == 0 ? [] :
+    [
+        ("train/from-images", Samples(data.FirstOfTraining(options.PreviewPictures, cancellation), cancellation)),
+        ("val/from-images", Samples(data.ValidationBatches(1, cancellation).First(), cancellation)),
+    ];
 
     /// <inheritdoc/>
     public void Dispose()
@@ -178,6 +168,17 @@ public sealed class GptTrainer : ITrainer
         model.Dispose();
         vqgan.Dispose();
         clip.Dispose();
+    }
+
+    private Picture Samples(PictureBatch batch, CancellationToken cancellation)
+    {
+        using var scope = new TensorScope();
+        var shown = batch.Pictures.Take(options.PreviewPictures).ToArray();
+        var codes = CodeSampler.Sample(model, Embeddings(shown), 0, shown.Length, new GenerationSettings { Seed = State.Seed }, null, cancellation);
+        var side = data.Side / vqgan.Factor;
+        var painted = vqgan.DecodeCodes(device.From(codes.SelectMany(row => row).ToArray(), new Shape(shown.Length, side, side))).ToFloats();
+        var size = painted.Length / shown.Length;
+        return PictureGrid.Make([.. shown, .. Enumerable.Range(0, shown.Length).Select(i => PictureTransforms.FromVqGan(painted.AsSpan(i * size, size), data.Side, data.Side))], shown.Length);
     }
 
     private (int[][] Codes, Tensor Embeddings) Encoded(PictureBatch batch, CancellationToken cancellation)
@@ -197,7 +198,7 @@ public sealed class GptTrainer : ITrainer
         note($"encoding {count:N0} pictures once");
         var (codes, embeddings) = (new int[count][], new float[checked(count * clip.Config.EmbeddingSize)]);
         var plan = BatchPlan.Sequential(count, 64);
-        using var loader = new BatchLoader(data.Train, plan, PictureCrop.Centre(data.Side));
+        using var loader = data.All(plan);
         for (var step = 0L; step < plan.StepsPerEpoch; step++)
         {
             using var scope = new TensorScope();

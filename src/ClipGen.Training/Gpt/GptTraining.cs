@@ -90,9 +90,7 @@ public sealed class GptTraining : IDisposable
     {
         // Every part of an averaged batch has random numbers of its own.
         var parts = batches.Select((batch, i) => Gradients(batch.Codes, batch.Embeddings, step * batches.Count + i)).ToArray();
-        var norm = Optimizer.GradientNorm() / parts.Length;
-        Optimizer.Step((Recipe.ClipNorm > 0 && norm > Recipe.ClipNorm ? (float)(Recipe.ClipNorm / norm) : 1) / parts.Length);
-        Optimizer.ClearGradients();
+        var norm = Optimizer.StepOfMean(parts.Length, Recipe.ClipNorm);
         return new GptLosses(parts.Average(p => p.Total), parts.Average(p => p.CrossEntropy), parts.Average(p => p.Clip), norm);
     }
 

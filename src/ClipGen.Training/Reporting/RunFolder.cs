@@ -17,11 +17,12 @@ namespace ClipGen.Training.Reporting;
 /// </summary>
 public sealed class RunFolder : IDisposable
 {
-    private const string NumberedPrefix = "step-", NumberedSuffix = ".pt";
+    private const string NumberedPrefix = "step-", NumberedSuffix = ".pt", ProbePrefix = "probe-";
     private readonly int keep;
     private readonly FileStream held;
+    private readonly string[] made;
 
-    private RunFolder(string path, int keep, FileStream held) => (Path, this.keep, this.held) = (path, keep, held);
+    private RunFolder(string path, int keep, FileStream held, string[] made) => (Path, this.keep, this.held, this.made) = (path, keep, held, made);
 
     /// <summary>The folder, as a full path.</summary>
     public string Path { get; }
@@ -57,12 +58,16 @@ public sealed class RunFolder : IDisposable
         if (string.IsNullOrWhiteSpace(path)) throw new RunFolderException("--out", "is empty; give a folder");
         var full = System.IO.Path.GetFullPath(path);
         FileStream held;
+        List<string> made = [];
         try
         {
-            foreach (var folder in (string[])[full, System.IO.Path.Combine(full, "runs"), System.IO.Path.Combine(full, "previews")])
+            string[] inner = [System.IO.Path.Combine(full, "runs"), System.IO.Path.Combine(full, "previews")];
+            made.AddRange(inner.Where(folder => !Directory.Exists(folder)));
+            for (var folder = full; folder is not null && !Directory.Exists(folder); folder = System.IO.Path.GetDirectoryName(folder)) made.Add(folder);
+            foreach (var folder in (string[])[full, .. inner])
             {
                 Directory.CreateDirectory(folder);
-                using var probe = new FileStream(System.IO.Path.Combine(folder, $".probe-{Guid.NewGuid():N}"), FileMode.CreateNew, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose);
+                using var probe = new FileStream(System.IO.Path.Combine(folder, $".{ProbePrefix}{Guid.NewGuid():N}"), FileMode.CreateNew, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose);
             }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException)
@@ -79,7 +84,7 @@ public sealed class RunFolder : IDisposable
             throw new RunFolderException(path, "another training is writing into this folder; wait for it, stop it, or choose another --out", e);
         }
         RemoveHalves(full);
-        return new RunFolder(full, keep, held);
+        return new RunFolder(full, keep, held, [.. made]);
     }
 
     /// <summary>The numbered checkpoint of a step.</summary>
@@ -124,17 +129,20 @@ public sealed class RunFolder : IDisposable
 
     /// <summary>Reads <c>--resume</c>: <c>auto</c> is latest.pt when it is there, else nothing; anything else is a file.</summary>
     /// <returns>The file to continue from, or null to begin anew.</returns>
-    /// <exception cref="RunFolderException">The file that was named does not exist, or latest.pt is damaged (every checksum is compared).</exception>
+    /// <exception cref="RunFolderException">The file that was named does not exist, or what to continue from is damaged (every checksum is compared).</exception>
     public string? Resume(string option)
     {
         ArgumentException.ThrowIfNullOrEmpty(option);
         if (option != "auto")
-            return File.Exists(option) ? option : throw new RunFolderException($"--resume {option}", $"no such file; expected auto or a checkpoint{Others(" such as ")}");
+        {
+            if (!File.Exists(option)) throw new RunFolderException($"--resume {option}", $"no such file; expected auto or a checkpoint{Others(" such as ")}");
+            Verify(option);
+            return option;
+        }
         if (!File.Exists(LatestCheckpoint)) return null;
         try
         {
-            using var checkpoint = Checkpoint.Open(LatestCheckpoint);
-            checkpoint.Verify();
+            Verify(LatestCheckpoint);
             return LatestCheckpoint;
         }
         catch (CheckpointException damage)
@@ -168,8 +176,31 @@ public sealed class RunFolder : IDisposable
             .OrderBy(file => file.Name, StringComparer.Ordinal),
     ];
 
-    /// <summary>Lets go of the folder.</summary>
-    public void Dispose() => held.Dispose();
+    /// <summary>Lets go of the folder. A run that ended before it wrote anything takes along what it made.</summary>
+    public void Dispose()
+    {
+        if (made.Length > 0 && ResumeCandidates().Count == 0 && !File.Exists(ConfigPath) && !Directory.EnumerateFileSystemEntries(EventFolder).Any()) RemoveMade();
+        held.Dispose();
+    }
+
+    private void RemoveMade()
+    {
+        try
+        {
+            File.Delete(held.Name);
+            foreach (var folder in made) Directory.Delete(folder);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Empty folders harm nobody.
+        }
+    }
+
+    private static void Verify(string path)
+    {
+        using var checkpoint = Checkpoint.Open(path);
+        checkpoint.Verify();
+    }
 
     private static bool IsNumber(string text) => text.Length is >= 8 and <= 18 && text.All(char.IsAsciiDigit);
 
@@ -179,13 +210,11 @@ public sealed class RunFolder : IDisposable
         return IsNumber(digits) ? long.Parse(digits, CultureInfo.InvariantCulture) : -1;
     }
 
-    // Files appear by renaming a sibling FILE.<32 hex digits>.tmp; a run that is killed while it saves leaves that, gigabytes of it.
+    // Files appear by renaming a sibling FILE.<32 hex digits>.tmp; a run that is killed while it saves leaves that, gigabytes of it. A probe is left by one that is killed while it starts.
     private static void RemoveHalves(string folder)
     {
-        foreach (var file in (string[])[.. Directory.EnumerateFiles(folder, "*.tmp"), .. Directory.EnumerateFiles(System.IO.Path.Combine(folder, "previews"), "*.tmp")])
+        foreach (var file in ((string[])[folder, System.IO.Path.Combine(folder, "runs"), System.IO.Path.Combine(folder, "previews")]).SelectMany(inside => Directory.GetFiles(inside)).Where(IsHalf))
         {
-            var parts = System.IO.Path.GetFileName(file).Split('.');
-            if (parts.Length < 4 || parts[^2].Length != 32 || !parts[^2].All(char.IsAsciiHexDigitLower)) continue;
             try
             {
                 File.Delete(file);
@@ -196,6 +225,15 @@ public sealed class RunFolder : IDisposable
             }
         }
     }
+
+    private static bool IsHalf(string file) => System.IO.Path.GetFileName(file).Split('.') switch
+    {
+        [_, _, .., var digits, "tmp"] => IsUnique(digits),
+        ["", var name] => name.StartsWith(ProbePrefix, StringComparison.Ordinal) && IsUnique(name[ProbePrefix.Length..]),
+        _ => false,
+    };
+
+    private static bool IsUnique(string digits) => digits.Length == 32 && digits.All(char.IsAsciiHexDigitLower);
 
     private string At(string name) => System.IO.Path.Combine(Path, name);
 

@@ -40,6 +40,7 @@ public sealed class VqGanTrainer : ITrainer
 {
     // Purposes of random numbers are 32 bits: this one says "restarted codes".
     private const uint RestartPurpose = 0xDEADu << 16;
+    private const int PreviewPictures = 8;
     private const string SinceRestart = "codes_since_restart", InEpoch = "codes_in_epoch";
     private readonly Device device;
     private readonly VqGanModel model;
@@ -61,6 +62,9 @@ public sealed class VqGanTrainer : ITrainer
     {
         (this.device, this.model, this.lpips, this.options, this.data) = (device, model, lpips, options, data);
         if (data.Side % model.Factor != 0) throw new DataException($"pictures of {data.Side} pixels do not fit this VQ-GAN, whose codes stand for {model.Factor} x {model.Factor}; give --size a multiple of {model.Factor}");
+        // Without a discriminator VqGanTraining refuses the model.
+        if (data.Side < (model.Discriminator?.SmallestSide ?? 0)) throw new DataException($"pictures of {data.Side} pixels are too small for the discriminator; give --size {model.Discriminator!.SmallestSide} or more");
+        StepsPerEpoch = data.StepsPerEpoch(options.Accumulate);
         training = new VqGanTraining(model, lpips, recipe);
         State = new TrainingState
         {
@@ -85,7 +89,7 @@ public sealed class VqGanTrainer : ITrainer
     public int BatchSize => data.Batch * options.Accumulate;
 
     /// <inheritdoc/>
-    public long StepsPerEpoch => Math.Max(1, data.BatchesPerEpoch / options.Accumulate);
+    public long StepsPerEpoch { get; }
 
     /// <inheritdoc/>
     public IReadOnlyList<string> StepMetrics { get; } = ["loss_g", "loss_recon", "loss_perceptual", "loss_quant", "weight_d", "loss_d", "norm_g", "norm_d", "lr"];
@@ -169,7 +173,6 @@ public sealed class VqGanTrainer : ITrainer
             decibels += PeakSignalToNoise(x.ToFloats(), reconstruction.Clamp(-1, 1).ToFloats(), n);
             pictures += n;
         }
-        if (pictures == 0) throw new DataException($"{data.Train.Name}: nothing to validate on; give more pictures or a larger --val-share");
         var usage = CodeUsage.Of(counts);
         return new Dictionary<string, double>
         {
@@ -181,19 +184,9 @@ public sealed class VqGanTrainer : ITrainer
         };
     }
 
-    /// <inheritdoc/>
-    public IReadOnlyList<(string Tag, Picture Grid)> Preview(CancellationToken cancellation)
-    {
-        foreach (var batch in data.ValidationBatches(8, cancellation))
-        {
-            using var scope = new TensorScope();
-            var shown = batch.Pictures.Take(8).ToArray();
-            var painted = model.Reconstruct(device.From(shown.SelectMany(PictureTransforms.ToVqGan).ToArray(), new Shape(shown.Length, data.Side, data.Side, 3))).ToFloats();
-            var size = painted.Length / shown.Length;
-            return [("val/img-recon", PictureGrid.Make([.. shown, .. Enumerable.Range(0, shown.Length).Select(i => PictureTransforms.FromVqGan(painted.AsSpan(i * size, size), data.Side, data.Side))], shown.Length))];
-        }
-        return [];
-    }
+    /// <summary>Above, pictures; below, their reconstructions: of pictures that it is trained on, and of others.</summary>
+    public IReadOnlyList<(string Tag, Picture Grid)> Preview(CancellationToken cancellation) =>
+        [("train/img-recon", Reconstructions(data.FirstOfTraining(PreviewPictures, cancellation))), ("val/img-recon", Reconstructions(data.ValidationBatches(1, cancellation).First()))];
 
     /// <inheritdoc/>
     public void Dispose()
@@ -202,6 +195,15 @@ public sealed class VqGanTrainer : ITrainer
         data.Dispose();
         model.Dispose();
         lpips?.Dispose();
+    }
+
+    private Picture Reconstructions(PictureBatch batch)
+    {
+        using var scope = new TensorScope();
+        var shown = batch.Pictures.Take(PreviewPictures).ToArray();
+        var painted = model.Reconstruct(device.From(shown.SelectMany(PictureTransforms.ToVqGan).ToArray(), new Shape(shown.Length, data.Side, data.Side, 3))).ToFloats();
+        var size = painted.Length / shown.Length;
+        return PictureGrid.Make([.. shown, .. Enumerable.Range(0, shown.Length).Select(i => PictureTransforms.FromVqGan(painted.AsSpan(i * size, size), data.Side, data.Side))], shown.Length);
     }
 
     private bool IsAdversarial(long epoch, long step) => options.DiscriminatorStartStep >= 0

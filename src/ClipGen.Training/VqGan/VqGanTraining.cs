@@ -92,12 +92,12 @@ public sealed class VqGanTraining : IDisposable
     public VqGanLosses Step(bool adversarial, params IReadOnlyList<Tensor> pictures)
     {
         var parts = pictures.Select(part => GeneratorGradients(part, adversarial)).ToArray();
-        var norm = Update(Generator, parts.Length);
+        var norm = Generator.StepOfMean(parts.Length, Recipe.ClipNorm);
         double discriminator = 0, discriminatorNorm = 0;
-        if (adversarial)
+        if (adversarial && double.IsFinite(norm))
         {
             discriminator = pictures.Select(part => DiscriminatorGradients(part)).ToArray().Average();
-            discriminatorNorm = Update(Discriminator, parts.Length);
+            discriminatorNorm = Discriminator.StepOfMean(parts.Length, Recipe.ClipNorm);
         }
         return new VqGanLosses(parts.Average(p => p.Generator), parts.Average(p => p.L1), parts.Average(p => p.Perceptual), parts.Average(p => p.Quantizer), parts.Average(p => p.Adversarial),
             parts.Average(p => p.AdversarialWeight), discriminator, norm, discriminatorNorm, [.. parts.SelectMany(p => p.Codes)]);
@@ -199,14 +199,6 @@ public sealed class VqGanTraining : IDisposable
             table.Device.Backend.Upload<float>(values, table.Floats);
         }
         return moved;
-    }
-
-    private double Update(AdamOptimizer optimizer, int parts)
-    {
-        var norm = optimizer.GradientNorm() / parts;
-        optimizer.Step((Recipe.ClipNorm > 0 && norm > Recipe.ClipNorm ? (float)(Recipe.ClipNorm / norm) : 1) / parts);
-        optimizer.ClearGradients();
-        return norm;
     }
 
     private static void Freeze(Parameter[] parameters, bool frozen)

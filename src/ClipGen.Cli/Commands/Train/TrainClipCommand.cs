@@ -26,6 +26,8 @@ internal sealed class TrainClipCommand(TextWriter output, TextWriter error) : Tr
 
     protected override IEnumerable<Option> OwnOptions => [embedding, patch, visionWidth, visionLayers, textWidth, textLayers, decay];
 
+    protected override IReadOnlyList<Option> SizeOptions => [embedding, patch, visionWidth, visionLayers, textWidth, textLayers];
+
     public override Command Create() => Create(
         "Trains a CLIP model on captioned pictures, with a vocabulary of the captions' own words.",
         "clipgen train clip --ds shapes --epochs 3");
@@ -71,7 +73,7 @@ internal sealed class TrainClipCommand(TextWriter output, TextWriter error) : Tr
                 sizes = Heads(config.VisionHeads, config.TextHeads);
                 model = ClipModel.Load(job.Device, new InitialWeights(ModelKind.Clip, StateDicts.Clip(config), job.Seed, sizes), null, WeightForm.Trainable);
             }
-            return new ClipTrainer(job.Device, model, recipe, new ClipTrainerOptions { Schedule = job.Schedule }, job.Data, tokenizer, job.Seed, job.Configuration(sizes), tokenizer.Vocabulary);
+            return new ClipTrainer(job.Device, model, recipe, new ClipTrainerOptions { Schedule = job.Schedule }, job.Data, tokenizer, job.Seed, Configuration(job, sizes), tokenizer.Vocabulary);
         }
         catch
         {

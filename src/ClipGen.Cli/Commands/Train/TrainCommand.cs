@@ -17,6 +17,7 @@ namespace ClipGen.Cli.Commands.Train;
 /// <summary>What the three <c>train</c> commands have in common: the data, the run, its folder, resuming.</summary>
 internal abstract class TrainCommand(TextWriter output, TextWriter error) : CliCommand(output, error)
 {
+    private const string SizesKey = "sizes";
     private readonly Option<string> ds = new("--ds") { Description = "Pictures: a folder (with its subfolders), a text file that names one per line, or shapes", Required = true };
     private readonly Option<double> valShare = new("--val-share") { Description = "Share of the pictures to validate on", DefaultValueFactory = _ => 0.02 };
     private readonly Option<long> scenes = new("--scenes") { Description = "Scenes of an epoch of --ds shapes", DefaultValueFactory = _ => PictureDatasets.ShapesCount };
@@ -47,6 +48,12 @@ internal abstract class TrainCommand(TextWriter output, TextWriter error) : CliC
 
     /// <summary>Values that hold when an option is not given.</summary>
     protected abstract TrainDefaults Defaults(ParseResult parsed, bool shapes);
+
+    /// <summary>Options that decide the sizes of a new model; a run that goes on has them from its checkpoint.</summary>
+    protected abstract IReadOnlyList<Option> SizeOptions { get; }
+
+    /// <summary>What else a run can't go on without, beside the data, the batch and the seed.</summary>
+    protected virtual IEnumerable<(string Key, JsonNode Value)> RunParts(ParseResult parsed) => [];
 
     /// <summary>Builds the trainer: over the weights of a checkpoint, or new ones.</summary>
     protected abstract ITrainer Build(TrainJob job);
@@ -90,6 +97,7 @@ internal abstract class TrainCommand(TextWriter output, TextWriter error) : CliC
         if (!(share > 0 && share < 1)) throw new UsageException($"--val-share {share}: expected a number above 0 and below 1");
         var rate = Noted(parsed, lr, defaults.LearningRate(batch));
         if (!(rate > 0) || !double.IsFinite(rate)) throw new UsageException($"--lr {rate}: expected a positive number");
+        if (!shapes && parsed.GetResult(scenes) is { Implicit: false }) throw new UsageException($"--scenes: belongs to --ds {PictureDatasets.Shapes}");
         var rates = Schedule(parsed, defaults, rate, runEpochs);
         var norm = Noted(parsed, clipNorm);
         if (!(norm >= 0)) throw new UsageException($"--clip-norm {norm}: expected a length, or 0 for no limit");
@@ -115,15 +123,10 @@ internal abstract class TrainCommand(TextWriter output, TextWriter error) : CliC
 
         var run = new JsonObject { ["ds"] = name, ["size"] = side, ["bs"] = batch, ["seed"] = seed };
         if (shapes) run["scenes"] = parsed.GetValue(scenes);
-        using var checkpoint = checkpointPath is null ? null : Checkpoint.Open(checkpointPath);
-        if (checkpoint is not null) RequireSameRun(checkpoint, run);
-        using var weights = checkpointPath is null ? null : CheckpointWeights.Open(checkpointPath, ModelKind);
-        var job = new TrainJob(parsed, device, data, rates, rate, norm, seed, weights, run, log);
-        using var trainer = Build(job);
-        if (checkpoint is not null)
-            foreach (var remark in TrainingCheckpoint.Restore(checkpoint, trainer.State)) log.Warn(remark);
-        if (trainer.State.Step >= trainer.StepsPerEpoch && trainer.State.Step > 0)
-            throw new UsageException($"{checkpointPath}: stands at step {trainer.State.Step} of its epoch, an epoch here has {trainer.StepsPerEpoch}; give the --ds and --bs that the run was begun with");
+        else run["val-share"] = share;
+        foreach (var (key, value) in RunParts(parsed)) run[key] = value;
+        var job = new TrainJob(parsed, device, data, rates, rate, norm, seed, null, run, log);
+        using var trainer = checkpointPath is null ? Build(job) : GoOn(job, checkpointPath);
 
         var description = new RunDescription
         {
@@ -136,9 +139,10 @@ internal abstract class TrainCommand(TextWriter output, TextWriter error) : CliC
         };
         using var signals = new TrainingSignals();
         var loop = new TrainingLoop(trainer, folder, description, options, log, signals);
-        var result = loop.Run(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, checkpoint is not null, CancellationToken.None);
+        var result = loop.Run(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, checkpointPath is not null, CancellationToken.None);
+        if (data.UnreadableCount > 0) log.Warn($"{data.UnreadableCount} pictures could not be read; others took their places");
         if (!options.EvaluateOnly) log.End(result.Outcome, trainer.State.GlobalStep, folder.Path);
-        if (!result.Finished) Error.WriteLine($"go on with the same command; it continues from {folder.LatestCheckpoint}");
+        if (!result.Finished) Error.WriteLine($"go on with the same command{(signals.StopSignal is null ? " and a larger --max-steps" : "")}; it continues from {folder.LatestCheckpoint}");
         Report(parsed, result, folder);
         return 0;
     }
@@ -179,13 +183,71 @@ internal abstract class TrainCommand(TextWriter output, TextWriter error) : CliC
         return found;
     }
 
-    /// <summary>A run goes on bit for bit only with the data and batches that it was begun with.</summary>
-    private static void RequireSameRun(Checkpoint checkpoint, JsonObject run)
+    /// <summary>A trainer that stands where the checkpoint does. The file is closed then: it will be replaced, and an open one would keep its space.</summary>
+    private ITrainer GoOn(TrainJob job, string path)
     {
-        if (ModelConfiguration.TextOf(checkpoint, ModelConfiguration.Key) is not { } text || JsonNode.Parse(text)?["run"] is not JsonObject before) return;
-        foreach (var (key, value) in run)
+        using var checkpoint = Checkpoint.Open(path);
+        using var weights = CheckpointWeights.Open(path, ModelKind);
+        RequireSameRun(checkpoint, job);
+        var trainer = Build(job with { Weights = weights });
+        try
+        {
+            foreach (var remark in TrainingCheckpoint.Restore(checkpoint, trainer.State)) job.Log.Warn(remark);
+            if (trainer.State.Step > trainer.StepsPerEpoch)
+                throw new UsageException($"{path}: stands at step {trainer.State.Step} of its epoch, an epoch here has {trainer.StepsPerEpoch}; give the --ds and --bs that the run was begun with");
+            return trainer;
+        }
+        catch
+        {
+            trainer.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>A run goes on bit for bit only with the data and batches that it was begun with, and its model has the sizes that it has.</summary>
+    private void RequireSameRun(Checkpoint checkpoint, TrainJob job)
+    {
+        var before = RunOf(checkpoint);
+        foreach (var (key, value) in job.Run)
             if (before[key] is { } old && old.ToJsonString() != value!.ToJsonString())
                 throw new UsageException($"--{key} {value}: {checkpoint.Path} was begun with --{key} {old}; give that, or another --out to begin anew");
+        var sizes = before[SizesKey] as JsonObject;
+        foreach (var option in SizeOptions)
+        {
+            var (name, old) = (option.Name.TrimStart('-'), sizes?[option.Name.TrimStart('-')]?.ToString());
+            if (old is not null) settings.Add(new Setting(name, old, SettingOrigin.Checkpoint));
+            if (job.Parsed.GetResult(option) is not { Implicit: false } given || given.Tokens.Count == 0) continue;
+            var asked = given.Tokens[0].Value;
+            if (old is null) job.Log.Warn($"{option.Name} {asked} has no effect: the model's sizes are those of {checkpoint.Path}");
+            else if (asked != old) throw new UsageException($"{option.Name} {asked}: the model in {checkpoint.Path} was made with {option.Name} {old}; give that, or another --out to begin anew");
+        }
+        if (sizes is not null) job.Run[SizesKey] = sizes.DeepClone();
+    }
+
+    /// <summary>What a checkpoint of ClipGen says about its run; nothing of others.</summary>
+    private static JsonObject RunOf(Checkpoint checkpoint)
+    {
+        if (ModelConfiguration.TextOf(checkpoint, ModelConfiguration.Key) is not { } text) return [];
+        try
+        {
+            return (JsonNode.Parse(text) as JsonObject)?["run"] as JsonObject ?? [];
+        }
+        catch (JsonException e)
+        {
+            throw new CheckpointException(checkpoint.Path, $"'{ModelConfiguration.Key}' is not the JSON that ClipGen writes: {e.Message}");
+        }
+    }
+
+    /// <summary>The configuration as the checkpoints hold it; sizes that shapes don't tell go under <c>model</c>.</summary>
+    protected string Configuration(TrainJob job, IReadOnlyDictionary<string, int> options)
+    {
+        var run = (JsonObject)job.Run.DeepClone();
+        if (job.Weights is null)
+        {
+            var names = SizeOptions.Select(option => option.Name.TrimStart('-')).ToHashSet();
+            run[SizesKey] = new JsonObject(settings.Where(setting => names.Contains(setting.Name)).Select(setting => KeyValuePair.Create<string, JsonNode?>(setting.Name, setting.Value)));
+        }
+        return new JsonObject { ["model"] = new JsonObject(options.Select(pair => KeyValuePair.Create<string, JsonNode?>(pair.Key, pair.Value))), ["run"] = run }.ToJsonString();
     }
 
     private static int Positive(string option, int value) => value >= 1 ? value : throw new UsageException($"{option} {value}: expected 1 or more");
@@ -222,13 +284,4 @@ internal sealed record TrainDefaults(int Batch, int Epochs, Func<int, double> Le
 /// <param name="Weights">Weights to go on with, or null for a new model.</param>
 /// <param name="Run">What the run is, for the configuration in its checkpoints.</param>
 /// <param name="Log">Takes notes and warnings.</param>
-internal sealed record TrainJob(ParseResult Parsed, Device Device, TrainingData Data, ISchedule Schedule, double Rate, double ClipNorm, ulong Seed, IWeightSource? Weights, JsonObject Run, TrainingLog Log)
-{
-    /// <summary>The configuration as the checkpoints hold it; sizes that shapes don't tell go under <c>model</c>.</summary>
-    public string Configuration(IReadOnlyDictionary<string, int> options)
-    {
-        var model = new JsonObject();
-        foreach (var (key, value) in options) model[key] = value;
-        return new JsonObject { ["model"] = model, ["run"] = Run.DeepClone() }.ToJsonString();
-    }
-}
+internal sealed record TrainJob(ParseResult Parsed, Device Device, TrainingData Data, ISchedule Schedule, double Rate, double ClipNorm, ulong Seed, IWeightSource? Weights, JsonObject Run, TrainingLog Log);

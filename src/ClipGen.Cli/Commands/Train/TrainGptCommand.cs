@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Text.Json.Nodes;
 using ClipGen.Models;
 using ClipGen.Models.Clip;
 using ClipGen.Models.Gpt;
@@ -28,6 +29,10 @@ internal sealed class TrainGptCommand(TextWriter output, TextWriter error) : Tra
     protected override string Kind => "gpt";
 
     protected override IEnumerable<Option> OwnOptions => [vqgan, clip, gpt, dropout, clipWeight, noise, decay, accumulate, cache, recompute, previews];
+
+    protected override IReadOnlyList<Option> SizeOptions => [gpt];
+
+    protected override IEnumerable<(string Key, JsonNode Value)> RunParts(ParseResult parsed) => [("accumulate", parsed.GetValue(accumulate))];
 
     public override Command Create() => Create(
         "Trains a GPT to write a picture's codes from its CLIP embedding. It sees pictures alone: no caption.",
@@ -86,7 +91,7 @@ internal sealed class TrainGptCommand(TextWriter output, TextWriter error) : Tra
                 sizes = new Dictionary<string, int> { ["heads"] = config.Heads };
                 model = GptModel.Load(job.Device, new InitialWeights(ModelKind.Gpt, StateDicts.Gpt(config), job.Seed, sizes), null, WeightForm.Trainable);
             }
-            return new GptTrainer(job.Device, model, codec, embedder, recipe, options, job.Data, job.Seed, job.Configuration(sizes), job.Log.Note);
+            return new GptTrainer(job.Device, model, codec, embedder, recipe, options, job.Data, job.Seed, Configuration(job, sizes), job.Log.Note);
         }
         catch
         {

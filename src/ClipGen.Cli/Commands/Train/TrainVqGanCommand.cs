@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Text.Json.Nodes;
 using ClipGen.Models;
 using ClipGen.Models.Lpips;
 using ClipGen.Models.Pipeline;
@@ -35,6 +36,10 @@ internal sealed class TrainVqGanCommand(TextWriter output, TextWriter error) : T
 
     protected override IEnumerable<Option> OwnOptions => [lpips, perceptual, squared, discStart, adversarial, beta, accumulate, restart, restartUntil, channels, multipliers, blocks, attention, codes, codeSize, groups, discChannels];
 
+    protected override IReadOnlyList<Option> SizeOptions => [channels, multipliers, blocks, attention, codes, codeSize, groups, discChannels];
+
+    protected override IEnumerable<(string Key, JsonNode Value)> RunParts(ParseResult parsed) => [("accumulate", parsed.GetValue(accumulate))];
+
     public override Command Create() => Create(
         "Trains a VQ-GAN on pictures alone. Its sizes are the released model's, or small ones for --ds shapes; a run that was stopped goes on with the same command.",
         "clipgen train vqgan --ds shapes --epochs 3",
@@ -49,6 +54,7 @@ internal sealed class TrainVqGanCommand(TextWriter output, TextWriter error) : T
         var parsed = job.Parsed;
         var shapes = job.Data.Train.Name == Data.Datasets.PictureDatasets.Shapes;
         var perceptualWeight = Noted(parsed, perceptual, shapes ? 0 : 1);
+        if (perceptualWeight == 0 && parsed.GetResult(lpips) is { Implicit: false }) throw new UsageException("--lpips-ckpt: has no effect without --perceptual-weight");
         LpipsModel? distance = null;
         VqGanModel? model = null;
         try
@@ -91,7 +97,7 @@ internal sealed class TrainVqGanCommand(TextWriter output, TextWriter error) : T
                 sizes = new Dictionary<string, int> { ["groups"] = count };
                 model = VqGanModel.Load(job.Device, new InitialWeights(ModelKind.VqGan, StateDicts.VqGan(config), job.Seed, sizes), WeightForm.Trainable);
             }
-            return new VqGanTrainer(job.Device, model, distance, recipe, options, job.Data, job.Seed, job.Configuration(sizes));
+            return new VqGanTrainer(job.Device, model, distance, recipe, options, job.Data, job.Seed, Configuration(job, sizes));
         }
         catch
         {

@@ -1,0 +1,32 @@
+using ClipGen.Tensors;
+
+namespace ClipGen.Training.Tests;
+
+/// <summary>A step frees what it made: after the thirtieth as much memory is held as after the third, and no more was ever needed.</summary>
+public sealed class TrainingMemoryTests
+{
+    [Theory]
+    [MemberData(nameof(TinyRuns.Kinds), MemberType = typeof(TinyRuns))]
+    public void StaysFlat(string kind)
+    {
+        using var device = Device.Cpu(2);
+        long live, blocks;
+        using (var trainer = TinyRuns.New(kind, device, options: new TinyOptions { DiscriminatorStart = 0 }))
+        {
+            void Steps(int from, int to)
+            {
+                for (var step = from; step < to; step++) trainer.Step(step / trainer.StepsPerEpoch, step % trainer.StepsPerEpoch, TestContext.Current.CancellationToken);
+            }
+            Steps(0, 3);
+            var early = device.Memory;
+            Steps(3, 30);
+            trainer.Validate(TestContext.Current.CancellationToken);
+            trainer.Preview(TestContext.Current.CancellationToken);
+            var late = device.Memory;
+            Assert.Equal((early.LiveBytes, early.LiveBlocks), (late.LiveBytes, late.LiveBlocks));
+            Assert.Equal(early.PeakBytes, late.PeakBytes);
+        }
+        (live, blocks) = (device.Memory.LiveBytes, device.Memory.LiveBlocks);
+        Assert.Equal((0, 0), (live, blocks));
+    }
+}
