@@ -121,7 +121,7 @@ public sealed class WholeModelGradientTests : IDisposable
 
     private VqGanModel VqGan()
     {
-        var config = new VqGanConfig { Channels = 4, Multipliers = [1, 2], ResidualBlocks = 1, AttentionLevels = [1], CodeSize = 3, Codes = 16, DiscriminatorChannels = 2 };
+        var config = new VqGanConfig { Channels = 4, Multipliers = [1, 2], ResidualBlocks = [1], AttentionLevels = [1], CodeSize = 3, Codes = 16, DiscriminatorChannels = 2 };
         return VqGanModel.Load(device, new InitialWeights(ModelKind.VqGan, StateDicts.VqGan(config), 1, new Dictionary<string, int> { ["groups"] = 2 }), WeightForm.Trainable);
     }
 

@@ -19,7 +19,7 @@ internal static class TinyShapesModel
 
     private const int Embedding = 16;
 
-    private static readonly VqGanConfig VqGan = new() { Channels = 8, Multipliers = [1, 1, 1, 1], ResidualBlocks = 1, AttentionLevels = [], CodeSize = 8, Codes = Codes, DiscriminatorChannels = 8 };
+    private static readonly VqGanConfig VqGan = new() { Channels = 8, Multipliers = [1, 1, 1, 1], ResidualBlocks = [1], AttentionLevels = [], CodeSize = 8, Codes = Codes, DiscriminatorChannels = 8 };
 
     private static readonly GptConfig Gpt = new() { Vocabulary = Codes, Layers = 1, Width = 32, Heads = 2, BlockSize = 64, ConditionSize = Embedding };
 
