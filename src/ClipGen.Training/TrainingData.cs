@@ -31,8 +31,8 @@ public sealed class TrainingData : IDisposable
         plan = new BatchPlan(train.Count, batch, seed);
         // What would end a run at its first validation, after an epoch of work, ends it here.
         Validation = split.Validation ?? throw new DataException($"{train.Name}: a single picture leaves nothing to validate on; give more pictures");
-        RequireReadable(train, "");
-        RequireReadable(Validation, " to validate on");
+        RequireReadable(train, "", "");
+        RequireReadable(Validation, " to validate on", "; give a larger --val-share");
     }
 
     /// <summary>Pictures that could not be read so far; others took their places.</summary>
@@ -119,7 +119,7 @@ public sealed class TrainingData : IDisposable
         if (unreadable.Add(message)) warn(message);
     }
 
-    private static void RequireReadable(IPictureDataset pictures, string purpose)
+    private static void RequireReadable(IPictureDataset pictures, string purpose, string advice)
     {
         string? first = null;
         for (var i = 0L; i < pictures.Count; i++)
@@ -134,6 +134,6 @@ public sealed class TrainingData : IDisposable
                 first ??= e.Message;
             }
         }
-        throw new DataException($"{pictures.Name}: none of the {pictures.Count:N0} pictures{purpose} can be read; the first of them: {first}");
+        throw new DataException($"{pictures.Name}: none of the {pictures.Count:N0} pictures{purpose} can be read; the first of them: {first}{advice}");
     }
 }

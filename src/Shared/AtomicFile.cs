@@ -25,10 +25,11 @@ internal static class AtomicFile
             File.Move(sibling, full, overwrite: true);
             temporary = null;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException || (e is ArgumentException && temporary is null))
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException || (e is ArgumentException && temporary is null) || IsTooLong(e))
         {
             throw failure(e switch
             {
+                _ when IsTooLong(e) => "the file is too large for its file system, or for the limit on the size of files (ulimit -f)",
                 DirectoryNotFoundException => "its folder does not exist; create it first",
                 ArgumentException => "not a usable path; give the path of a file",
                 UnauthorizedAccessException => "no permission; choose another folder or change its permissions",
@@ -40,6 +41,9 @@ internal static class AtomicFile
             if (temporary is not null) Remove(temporary);
         }
     }
+
+    /// <summary>.NET's word for EFBIG, on writing as well.</summary>
+    internal static bool IsTooLong(Exception e) => e is ArgumentOutOfRangeException { ParamName: "value" };
 
     // The failure that led here is the one to report, not that of tidying up.
     private static void Remove(string path)

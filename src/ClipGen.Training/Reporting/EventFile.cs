@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Globalization;
+using ClipGen.Files;
 
 namespace ClipGen.Training.Reporting;
 
@@ -105,7 +106,7 @@ public sealed class EventFile : IDisposable
         {
             write();
         }
-        catch (IOException e)
+        catch (Exception e) when (e is IOException || AtomicFile.IsTooLong(e))
         {
             throw RunFolderException.Unwritable(Path, $"{e.Message.TrimEnd('.')}; check the free space", e);
         }

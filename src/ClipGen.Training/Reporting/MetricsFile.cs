@@ -91,7 +91,7 @@ public sealed class MetricsFile : IDisposable
             stream.Write(Encoding.UTF8.GetBytes(MetricsTable.Line(last)));
             stream.SetLength(stream.Position);
         }
-        catch (IOException e)
+        catch (Exception e) when (e is IOException || AtomicFile.IsTooLong(e))
         {
             throw RunFolderException.Unwritable(Path, $"{e.Message.TrimEnd('.')}; check the free space", e);
         }

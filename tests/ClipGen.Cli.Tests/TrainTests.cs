@@ -1,0 +1,193 @@
+using System.Text.Json;
+using ClipGen.Checkpoints;
+using ClipGen.Testing;
+
+namespace ClipGen.Cli.Tests;
+
+/// <summary><c>train</c> from beginning to end, and what it refuses.</summary>
+public sealed class TrainTests : IDisposable
+{
+    private const int Job = 1, Usage = 2;
+    private readonly TemporaryFolder place = new();
+
+    public void Dispose() => place.Dispose();
+
+    [Fact]
+    public async Task ThreeModelsOneAfterAnother()
+    {
+        var vqgan = await CliRun.Succeeds(TinyTraining.VqGan(place["vqgan"], "--epochs", "1", "--log-every", "8"));
+        Assert.Equal(["loss_recon", "loss_perceptual", "psnr", "codes_used", "perplexity", place["vqgan"]], vqgan.OutputLines.Select(line => line.Split(' ')[0]));
+        Assert.StartsWith($"finished: step 16/16", vqgan.ErrorLines[^1]);
+        var clip = await CliRun.Succeeds(TinyTraining.Clip(place["clip"], "--epochs", "1"));
+        Assert.Equal(["val_loss", "accuracy", place["clip"]], clip.OutputLines.Select(line => line.Split(' ')[0]));
+        var gpt = await CliRun.Succeeds(TinyTraining.Gpt(place["gpt"], Path.Combine(place["vqgan"], "best.pt"), Path.Combine(place["clip"], "best.pt"), "--epochs", "1", "--json"));
+        using (var json = JsonDocument.Parse(gpt.Output))
+        {
+            Assert.True(json.RootElement.GetProperty("finished").GetBoolean());
+            Assert.InRange(json.RootElement.GetProperty("validation").GetProperty("val_loss").GetDouble(), 0, 10);
+            Assert.Equal(place["gpt"], json.RootElement.GetProperty("folder").GetString());
+        }
+        // Finished runs stay finished, and can be measured again.
+        Assert.StartsWith("finished: step 16/16, 0 steps", (await CliRun.Succeeds(TinyTraining.VqGan(place["vqgan"], "--epochs", "1"))).ErrorLines[^1]);
+        Assert.Equal(vqgan.OutputLines, (await CliRun.Succeeds(TinyTraining.VqGan(place["vqgan"], "--epochs", "1", "--eval-only"))).OutputLines);
+        Assert.Contains("loss_recon", (await CliRun.Succeeds(TinyTraining.VqGan(place["elsewhere"], "--eval-only", "--resume", Path.Combine(place["vqgan"], "best.pt")))).Output);
+        Assert.False(Directory.Exists(place["elsewhere"]));
+    }
+
+    [Fact]
+    public async Task AFolderOfPhotosWithTheReferencesRecipe()
+    {
+        // Photographs of many sizes and kinds, damaged ones among them.
+        var photos = Path.Combine(RepositoryPaths.Golden, "images", "files");
+        string[] job =
+        [
+            "train", "vqgan", "--ds", photos, "--size", "64", "--channels", "32", "--multipliers", "1,1", "--blocks", "1", "--attention-levels", "none", "--codes", "64", "--code-size", "16",
+            "--disc-channels", "8", "--perceptual-weight", "0", "--disc-start", "2steps", "--epochs", "1", "--val-share", "0.2", "--bs", "8", "--log-every", "1", "--out", place["run"],
+        ];
+        var run = await CliRun.Succeeds(job);
+        var broken = Directory.GetFiles(photos, "bad_*").Select(file => Path.GetFileName(file)).ToArray();
+        Assert.True(broken.Length > 3);
+        var warnings = run.ErrorLines.Where(line => line.StartsWith($"warning: {photos}", StringComparison.Ordinal)).ToArray();
+        Assert.Equal(warnings.Distinct(), warnings);
+        Assert.All(warnings, line => Assert.Contains("bad_", line));
+        Assert.Contains(run.ErrorLines, line => line == $"warning: {warnings.Length} pictures could not be read; others took their places");
+        Assert.InRange(warnings.Length, broken.Length / 2, broken.Length);
+        // lr = 4.5e-6 per picture, as in the reference.
+        Assert.Contains(run.ErrorLines, line => line.StartsWith("  lr ", StringComparison.Ordinal) && line.Contains("3.6E-05", StringComparison.Ordinal) && line.EndsWith("default", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task DataThatCannotBeUsed()
+    {
+        Directory.CreateDirectory(place["empty"]);
+        Directory.CreateDirectory(place["words"]);
+        File.WriteAllText(place["words/notes.txt"], "there.png\n");
+        Put("broken", "bad_truncated.jpg", "bad_crc.png");
+        Put("single", "gray4.png");
+        Put("few", "gray4.png", "gray1.png");
+        foreach (var (ds, reason) in new[]
+        {
+            ("none", "there is no such dataset"), ("empty", "the folder is empty"), ("words", "none of the 1 files in the folder is a picture"), ("words/notes.txt", "there is no file"),
+            ("broken", "can be read; the first of them"), ("single", "nothing to validate on"), ("few/gray4.png", "this is a picture"),
+        }) Assert.Contains(reason, await Refused(Job, place[ds], ["train", "vqgan", "--ds", place[ds], "--perceptual-weight", "0", "--bs", "1"]));
+        Assert.Contains("give --bs 1 or less", await Refused(Job, "the dataset has 1 picture", ["train", "vqgan", "--ds", place["few"], "--perceptual-weight", "0", "--bs", "2"]));
+        Assert.Contains("--ds shapes", await Refused(Job, place["few"], ["train", "clip", "--ds", place["few"], "--bs", "1"]));
+    }
+
+    [Theory]
+    [InlineData(Usage, "--bs 0", "--bs", "0")]
+    [InlineData(Usage, "--epochs -1", "--epochs", "-1")]
+    [InlineData(Usage, "--lr 0", "--lr", "0")]
+    [InlineData(Usage, "--lr NaN", "--lr", "NaN")]
+    [InlineData(Usage, "--val-share 1", "--val-share", "1")]
+    [InlineData(Usage, "--clip-norm -1", "--clip-norm", "-1")]
+    [InlineData(Usage, "--save-every never", "--save-every", "never")]
+    [InlineData(Usage, "--keep 0", "--keep", "0")]
+    [InlineData(Usage, "--log-every 0", "--log-every", "0")]
+    [InlineData(Usage, "--val-every 0", "--val-every", "0")]
+    [InlineData(Usage, "--max-steps", "--max-steps", "-1")]
+    [InlineData(Usage, "--warmup-epochs and --min-lr", "--lr-schedule", "constant", "--warmup-epochs", "1")]
+    [InlineData(Usage, "--lr-schedule linear", "--lr-schedule", "linear")]
+    [InlineData(Usage, "--warmup-epochs 4", "--epochs", "4", "--warmup-epochs", "4")]
+    [InlineData(Usage, "--min-lr 1", "--min-lr", "1")]
+    [InlineData(Usage, "--eval-only", "--eval-only")]
+    [InlineData(Usage, "--eval-only", "--eval-only", "--resume", "none")]
+    [InlineData(Usage, "--accumulate", "--accumulate", "0")]
+    [InlineData(Job, "--accumulate 16 or less", "--accumulate", "17")]
+    [InlineData(Usage, "--disc-start soon", "--disc-start", "soon")]
+    [InlineData(Usage, "--lpips-ckpt", "--lpips-ckpt", "vgg.pt")]
+    [InlineData(Usage, "--groups", "--groups", "3")]
+    [InlineData(Usage, "--blocks", "--blocks", "1,1,1")]
+    [InlineData(Usage, "--multipliers", "--multipliers", "1,x")]
+    [InlineData(Usage, "--attention-levels 2", "--attention-levels", "2")]
+    [InlineData(Usage, "--codes 0", "--codes", "0")]
+    [InlineData(Job, "--size 24 or more", "--size", "22")]
+    [InlineData(Job, "multiple of 2", "--size", "25")]
+    [InlineData(Job, "no such file", "--resume", "nothing.pt")]
+    public async Task OptionsThatDoNotFit(int code, string culprit, params string[] more) => await Refused(code, culprit, TinyTraining.VqGan(place["run"], more));
+
+    [Fact]
+    public async Task OptionsOfOtherKinds()
+    {
+        await Refused(Usage, "--patch 7", TinyTraining.Clip(place["run"], "--patch", "7"));
+        await Refused(Usage, "--vision-width 48", TinyTraining.Clip(place["run"], "--vision-width", "48"));
+        await Refused(Usage, "--scenes", ["train", "vqgan", "--ds", Path.Combine(RepositoryPaths.Golden, "images", "files"), "--scenes", "10"]);
+        await Refused(Job, "nothing.pt", TinyTraining.Gpt(place["run"], place["nothing.pt"], place["nothing.pt"]));
+        await Refused(Job, "--lpips-ckpt", ["train", "vqgan", "--ds", Path.Combine(RepositoryPaths.Golden, "images", "files"), "--bs", "1", "--size", "32", "--val-share", "0.2"]);
+    }
+
+    [Fact]
+    public async Task RunsThatCannotGoOnThisWay()
+    {
+        await CliRun.Succeeds(TinyTraining.VqGan(place["vqgan"], "--max-steps", "2"));
+        await CliRun.Succeeds(TinyTraining.Clip(place["clip"], "--max-steps", "1"));
+        var (vqgan, clip) = (Path.Combine(place["vqgan"], "latest.pt"), Path.Combine(place["clip"], "latest.pt"));
+        (string, string) Files() => (File.ReadAllText(Path.Combine(place["vqgan"], "metrics.csv")), Convert.ToHexString(File.ReadAllBytes(vqgan)));
+        var before = Files();
+        foreach (var (culprit, more) in new (string, string[])[]
+        {
+            ("--bs 2: ", ["--bs", "2"]),
+            ("--seed 1: ", ["--seed", "1"]),
+            ("--size 32: ", ["--size", "32"]),
+            ("--scenes 63: ", ["--scenes", "63"]),
+            ("--accumulate 2: ", ["--accumulate", "2"]),
+            ("--channels 16: the model in ", ["--channels", "16"]),
+            ("--multipliers 1,4: the model in ", ["--multipliers", "1,4"]),
+            ("--resume none: ", ["--resume", "none"]),
+        }) await CliRun.Fails(Usage, culprit, TinyTraining.VqGan(place["vqgan"], more));
+        Assert.Contains("expected a VQ-GAN", await CliRun.Fails(Job, clip, TinyTraining.VqGan(place["vqgan"], "--resume", clip)));
+        Assert.Contains("expected a VQ-GAN", await CliRun.Fails(Job, clip, TinyTraining.Gpt(place["gpt"], clip, clip)));
+        Assert.Contains("expected a CLIP model", await CliRun.Fails(Job, vqgan, TinyTraining.Gpt(place["gpt"], vqgan, vqgan)));
+        Assert.Contains("expected a GPT", await CliRun.Fails(Job, clip, TinyTraining.Gpt(place["gpt"], vqgan, clip, "--resume", clip)));
+        // A model of other sizes: the golden one has 16 codes of a picture, these have 144.
+        Assert.Contains("give another --size", await CliRun.Fails(Job, "this GPT writes", TinyTraining.Gpt(place["gpt"], RepositoryPaths.GoldenFile("vqgan", "vqgan_tiny.pt"), RepositoryPaths.GoldenFile("clip", "clip_tiny.pt"), "--resume", RepositoryPaths.GoldenFile("gpt", "gpt_tiny.pt"), "--quiet")));
+        Assert.False(Directory.Exists(place["gpt"]));
+
+        using (Training.Reporting.RunFolder.Open(place["vqgan"]))
+            Assert.Contains("another training is writing into this folder", await CliRun.Fails(Job, place["vqgan"], TinyTraining.VqGan(place["vqgan"])));
+        Assert.Equal(before, Files());
+
+        File.WriteAllText(place["file"], "");
+        await CliRun.Fails(Job, Path.Combine(place["file"], "run"), TinyTraining.VqGan(Path.Combine(place["file"], "run")));
+        var bytes = File.ReadAllBytes(vqgan);
+        File.WriteAllBytes(vqgan, bytes[..(bytes.Length / 2)]);
+        Assert.Contains("is damaged", await CliRun.Fails(Job, vqgan, TinyTraining.VqGan(place["vqgan"])));
+    }
+
+    [Fact]
+    public async Task TheReferencesCheckpointIsGoneOnWith()
+    {
+        // It says nothing about its run: sizes come from its tensors, the place from its epoch.
+        string[] job = ["train", "vqgan", "--ds", "shapes", "--scenes", "8", "--bs", "2", "--size", "32", "--resume", RepositoryPaths.GoldenFile("vqgan", "vqgan_tiny.pt"), "--max-steps", "9", "--log-every", "1", "--channels", "64", "--out", place["run"]];
+        var run = await CliRun.Succeeds(job);
+        Assert.Contains(run.ErrorLines, line => line.StartsWith("warning: --channels 64 has no effect", StringComparison.Ordinal));
+        Assert.Contains(run.ErrorLines, line => line.StartsWith("epoch 2  step 9/9  ", StringComparison.Ordinal));
+        using var checkpoint = Checkpoint.Open(Path.Combine(place["run"], "latest.pt"));
+        Assert.Equal((2L, 1L), (checkpoint.FindInteger("epoch"), checkpoint.FindInteger("step")));
+        // One step more than the reference's moments had.
+        using var reference = Checkpoint.Open(RepositoryPaths.GoldenFile("vqgan", "vqgan_tiny.pt"));
+        Assert.Equal(Number(reference) + 1, Number(checkpoint));
+
+        static float Number(Checkpoint of)
+        {
+            var step = new float[1];
+            of.Find("opt_g.state.0.step")!.ReadFloats(0, step);
+            return step[0];
+        }
+    }
+
+    // One line, and no folder of a run.
+    private async Task<string> Refused(int code, string culprit, string[] job)
+    {
+        var line = await CliRun.Fails(code, culprit, Array.IndexOf(job, "--out") < 0 ? [.. job, "--out", place["run"]] : job);
+        Assert.False(Directory.Exists(place["run"]));
+        Assert.StartsWith($"clipgen train {job[1]}: ", line);
+        return line;
+    }
+
+    private void Put(string folder, params string[] names)
+    {
+        Directory.CreateDirectory(place[folder]);
+        foreach (var name in names) File.Copy(RepositoryPaths.GoldenFile("images", "files", name), Path.Combine(place[folder], name));
+    }
+}
