@@ -28,10 +28,10 @@ public abstract class CliCommand(TextWriter output, TextWriter error)
     /// <summary>Builds the command: options, arguments, action.</summary>
     public abstract Command Create();
 
-    /// <summary>A command whose action is <paramref name="job"/>, with examples under its help text. A command of a group has the group's name in front of its own.</summary>
+    /// <summary>A command whose action is <paramref name="job"/>, with examples under its help text.</summary>
     protected Command Command(string name, string description, Func<ParseResult, CancellationToken, int> job, params string[] examples)
     {
-        var command = new Command(name.Split(' ')[^1], description);
+        var command = new Command(name, description);
         HelpWithExamples.Add(command, examples);
         command.SetAction((parsed, cancellation) => Task.Run(() => Guarded(CommandLine.CommandPath(parsed), () => job(parsed, cancellation)), CancellationToken.None));
         return command;

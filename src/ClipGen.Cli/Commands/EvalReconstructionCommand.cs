@@ -22,7 +22,7 @@ internal sealed class EvalReconstructionCommand(TextWriter output, TextWriter er
 
     public override Command Create()
     {
-        var command = Command("eval reconstruction", "Reconstructs a dataset's pictures with a VQ-GAN: L1, PSNR, LPIPS, share of codes used.", Run,
+        var command = Command("reconstruction", "Reconstructs a dataset's pictures with a VQ-GAN: L1, PSNR, LPIPS, share of codes used.", Run,
             "clipgen eval reconstruction --vqgan vqgan_coco.pt --ds photos --lpips vgg16_lpips.pt",
             "clipgen eval reconstruction --model shapes --ds shapes --json");
         foreach (var option in (Option[])[.. modelFiles.All, dataset, lpips, count, size]) command.Add(option);

@@ -25,7 +25,7 @@ internal sealed class EvalShapesCommand(TextWriter output, TextWriter error) : C
 
     public override Command Create()
     {
-        var command = Command("eval shapes", "Judges generated pictures of the synthetic world with a detector that knows no model.", Run,
+        var command = Command("shapes", "Judges generated pictures of the synthetic world with a detector that knows no model.", Run,
             "clipgen eval shapes --model shapes",
             "clipgen eval shapes --clip output/clip/best.pt --vqgan output/vqgan/best.pt --gpt output/gpt/best.pt --prompts 100 --out output/eval --json");
         foreach (var option in (Option[])[.. modelFiles.All, vocabulary, prompts, candidates, batch, topK, topP, temperature, outFolder]) command.Add(option);
