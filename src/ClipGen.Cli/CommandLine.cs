@@ -46,13 +46,13 @@ public static class CommandLine
             new EmbedCommand(output, error).Create(),
             new TokenizeCommand(output, error).Create(),
             new InspectCommand(output, error).Create(),
+            new ConvertCommand(output, error).Create(),
             new Command("train", "Trains a model: vqgan and gpt on pictures alone, clip on pictures with sentences")
             {
                 new TrainVqGanCommand(output, error).Create(),
                 new TrainGptCommand(output, error).Create(),
                 new TrainClipCommand(output, error).Create(),
             },
-            new ConvertCommand(output, error).Create(),
             EvalCommands.Create(output, error),
             new TraceCommand(output, error).Create(),
             new BenchCommand(output, error).Create(),

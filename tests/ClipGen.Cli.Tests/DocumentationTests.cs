@@ -3,7 +3,7 @@ using ClipGen.Testing;
 
 namespace ClipGen.Cli.Tests;
 
-/// <summary><c>docs/cli.md</c> and <c>docs/parity.md</c> say what is there.</summary>
+/// <summary><c>docs/cli.md</c>, <c>docs/parity.md</c> and <c>docs/training.md</c> say what is there.</summary>
 public sealed partial class DocumentationTests
 {
     private static readonly string[] Common = ["--device", "--threads", "--seed", "--quiet", "--json", "--help", "--version"];
@@ -13,26 +13,30 @@ public sealed partial class DocumentationTests
     public async Task TablesListExactlyTheOptionsOfTheHelp(string command)
     {
         var text = File.ReadAllText(Path.Combine(RepositoryPaths.Root, "docs", "cli.md"));
-        var section = Regex.Match(text, $@"^## {command}\n(.*?)(?=^## |\z)", RegexOptions.Multiline | RegexOptions.Singleline);
-        Assert.True(section.Success, $"docs/cli.md has no section '{command}'");
-        var documented = section.Value.Split('\n').Where(line => line.StartsWith("| `--", StringComparison.Ordinal)).SelectMany(line => OptionName().Matches(line.Split('|')[1])).Select(match => match.Value);
+        // The trainings share a section, and each has one of its own.
+        string[] titles = command.StartsWith("train ", StringComparison.Ordinal) ? ["train", command] : [command];
+        var sections = titles.Select(title => Regex.Match(text, $@"^## {title}\n(.*?)(?=^## |\z)", RegexOptions.Multiline | RegexOptions.Singleline)).ToArray();
+        Assert.All(sections, section => Assert.True(section.Success, $"docs/cli.md lacks a section of '{command}'"));
+        var documented = sections.SelectMany(section => section.Value.Split('\n')).Where(line => line.StartsWith("| `--", StringComparison.Ordinal)).SelectMany(line => OptionName().Matches(line.Split('|')[1])).Select(match => match.Value);
         var help = (await CliRun.Succeeds([.. command.Split(' '), "--help"])).OutputLines.SkipWhile(line => line != "Options:").Skip(1).TakeWhile(line => line.StartsWith("  ", StringComparison.Ordinal));
         var offered = help.Select(line => OptionName().Match(line).Value).Except(Common);
         Assert.Equal(offered.Order(StringComparer.Ordinal), documented.Order(StringComparer.Ordinal));
     }
 
-    [Fact]
-    public void FilesThatTheParityPageNamesAreThere()
+    [Theory]
+    [InlineData("parity.md")]
+    [InlineData("training.md")]
+    public void FilesThatAPageNamesAreThere(string page)
     {
-        var text = File.ReadAllText(Path.Combine(RepositoryPaths.Root, "docs", "parity.md"));
+        var text = File.ReadAllText(Path.Combine(RepositoryPaths.Root, "docs", page));
         var names = SourceName().Matches(text).Select(match => match.Groups[1].Value).Distinct().ToArray();
         Assert.True(names.Length >= 8);
-        Assert.All(names, name => Assert.True(Path.Exists(Path.Combine(RepositoryPaths.Root, name)), $"docs/parity.md names {name}, which is not there"));
+        Assert.All(names, name => Assert.True(Path.Exists(Path.Combine(RepositoryPaths.Root, name)), $"docs/{page} names {name}, which is not there"));
     }
 
     [GeneratedRegex("--[a-z][a-z-]*")]
     private static partial Regex OptionName();
 
-    [GeneratedRegex("`((?:src|kernels|docs)/[^`]+)`")]
+    [GeneratedRegex("`((?:src|kernels|docs|tests)/[^`]+)`")]
     private static partial Regex SourceName();
 }

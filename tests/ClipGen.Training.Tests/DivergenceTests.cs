@@ -53,7 +53,7 @@ public sealed class DivergenceTests
         using var place = new TemporaryFolder();
         using var device = Device.Cpu(2);
         using var log = new StringWriter();
-        // Five steps of eight pictures see 5760 latents; that they choose fewer than a tenth of 4096 codes is certain, for a new codebook lies in one spot.
+        // Five steps of four pictures see 2880 latents; that they choose fewer than a tenth of 4096 codes is certain, for a new codebook lies in one spot.
         using var trainer = TinyRuns.New("vqgan", device, options: new TinyOptions { Codes = 4096, RestartEvery = 0 });
         using var folder = RunFolder.Open(place.Path);
         TinyRuns.Run(trainer, folder, resumed: false, 5, log: log);

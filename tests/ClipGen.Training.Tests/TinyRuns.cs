@@ -1,7 +1,7 @@
 using ClipGen.Checkpoints;
+using ClipGen.Data;
 using ClipGen.Data.Datasets;
 using ClipGen.Data.Shapes;
-using ClipGen.Data;
 using ClipGen.Models;
 using ClipGen.Models.Clip;
 using ClipGen.Models.Gpt;
@@ -22,7 +22,7 @@ namespace ClipGen.Training.Tests;
 internal sealed record TinyOptions
 {
     public bool Overfit { get; init; }
-    public int Scenes { get; init; } = 40;
+    public int Batches { get; init; } = 10;
     public int Accumulate { get; init; } = 2;
     public double Rate { get; init; } = 2e-3;
     public long DiscriminatorStart { get; init; } = 4;
@@ -37,7 +37,7 @@ internal sealed record TinyOptions
 
 /// <summary>
 /// The three trainers at sizes that take milliseconds a step, with everything on that a resumed run could lose: dropout, noise on the condition, averaged batches, restarted codes, a
-/// discriminator that begins in the middle. An epoch of 40 scenes has five steps.
+/// discriminator that begins in the middle. An epoch has ten batches, and five steps of two.
 /// </summary>
 internal static class TinyRuns
 {
@@ -87,7 +87,7 @@ internal static class TinyRuns
     }
 
     private static TrainingData Data(int side, int batch, TinyOptions options) =>
-        new(new ShapesDataset(Seed, ShapesSplit.Train, options.Scenes).Split(0.2), side, batch, Seed, options.Overfit, options.Warn);
+        new(new ShapesDataset(Seed, ShapesSplit.Train, options.Batches * batch).Split(0.2), side, batch, Seed, options.Overfit, options.Warn);
 
     private static VqGanTrainer VqGan(Device device, IWeightSource? weights, TinyOptions options)
     {
@@ -96,7 +96,7 @@ internal static class TinyRuns
         var model = VqGanModel.Load(device, weights ?? new InitialWeights(ModelKind.VqGan, StateDicts.VqGan(config), Seed, groups), WeightForm.Trainable);
         var recipe = new VqGanRecipe { LearningRate = options.Rate, PerceptualWeight = 0, SquaredWeight = 0.5f, ClipNorm = 10 };
         var rest = new VqGanTrainerOptions { Schedule = options.Schedule ?? new ConstantSchedule(options.Rate), DiscriminatorStartStep = options.DiscriminatorStart, Accumulate = options.Accumulate, RestartEvery = options.RestartEvery };
-        return new VqGanTrainer(device, model, null, recipe, rest, Data(24, 4, options), Seed, """{"model":{"groups":4}}""");
+        return new VqGanTrainer(device, model, null, recipe, rest, Data(24, 2, options), Seed, """{"model":{"groups":4}}""");
     }
 
     private static GptTrainer Gpt(Device device, IWeightSource? weights, TinyOptions options)
@@ -110,7 +110,7 @@ internal static class TinyRuns
         var model = GptModel.Load(device, weights ?? new InitialWeights(ModelKind.Gpt, StateDicts.Gpt(config), Seed, heads), null, WeightForm.Trainable);
         var recipe = new GptRecipe { LearningRate = options.Rate, Dropout = options.Dropout, ConditionNoise = options.Noise, ClipWeight = options.ClipWeight, ClipNorm = 10 };
         var rest = new GptTrainerOptions { Schedule = options.Schedule ?? new WarmupCosineSchedule(options.Rate, 1, 3), Accumulate = options.Accumulate, PreviewPictures = 2 };
-        return new GptTrainer(device, model, vqgan, clip, recipe, rest, Data(16, 4, options), Seed, """{"model":{"heads":2}}""", _ => { });
+        return new GptTrainer(device, model, vqgan, clip, recipe, rest, Data(16, 2, options), Seed, """{"model":{"heads":2}}""", _ => { });
     }
 
     private static ClipTrainer Clip(Device device, IWeightSource? weights, TinyOptions options)
@@ -118,12 +118,21 @@ internal static class TinyRuns
         var words = new WordTokenizer(ShapeCaptions.Words);
         var config = new ClipConfig
         {
-            EmbeddingSize = 16, PatchSize = 16, Patches = 4, VisionWidth = 32, VisionLayers = 1, VisionHeads = 1, ContextLength = ShapeCaptions.ContextLength,
-            VocabularySize = words.VocabularySize, TextWidth = 32, TextLayers = 1, TextHeads = 1,
+            EmbeddingSize = 16,
+            PatchSize = 16,
+            Patches = 4,
+            VisionWidth = 32,
+            VisionLayers = 1,
+            VisionHeads = 1,
+            ContextLength = ShapeCaptions.ContextLength,
+            VocabularySize = words.VocabularySize,
+            TextWidth = 32,
+            TextLayers = 1,
+            TextHeads = 1,
         };
         var heads = new Dictionary<string, int> { ["vision_heads"] = 1, ["text_heads"] = 1 };
         var model = ClipModel.Load(device, weights ?? new InitialWeights(ModelKind.Clip, StateDicts.Clip(config), Seed, heads), null, WeightForm.Trainable);
         return new ClipTrainer(device, model, new ClipRecipe { LearningRate = options.Rate, ClipNorm = 10 }, new ClipTrainerOptions { Schedule = options.Schedule ?? new WarmupCosineSchedule(options.Rate, 1, 3) },
-            Data(32, 8, options), words, Seed, """{"model":{"vision_heads":1,"text_heads":1}}""", words.Vocabulary);
+            Data(32, 8, options with { Batches = options.Batches / 2 }), words, Seed, """{"model":{"vision_heads":1,"text_heads":1}}""", words.Vocabulary);
     }
 }

@@ -96,7 +96,13 @@ public sealed class TrainingCheckpointTests : IDisposable
         var training = new GptTraining(model, new GptRecipe { LearningRate = 1 }, 0);
         state = new TrainingState
         {
-            Kind = "gpt", Parameters = model.Parameters, Optimizers = [("optimizer", training.Optimizer)], ScoreKey = "val_loss", ScalerKey = "scaler", Configuration = "{}", Seed = 0,
+            Kind = "gpt",
+            Parameters = model.Parameters,
+            Optimizers = [("optimizer", training.Optimizer)],
+            ScoreKey = "val_loss",
+            ScalerKey = "scaler",
+            Configuration = "{}",
+            Seed = 0,
             Masks = [.. Enumerable.Range(0, model.Config.Layers).Select(i => new ConstantMask($"blocks.{i}.mask", model.Config.BlockSize, $"blocks.{i}.encoder.self_attn.in_proj_weight"))],
         };
         return training;

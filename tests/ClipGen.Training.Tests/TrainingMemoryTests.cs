@@ -10,7 +10,6 @@ public sealed class TrainingMemoryTests
     public void StaysFlat(string kind)
     {
         using var device = Device.Cpu(2);
-        long live, blocks;
         using (var trainer = TinyRuns.New(kind, device, options: new TinyOptions { DiscriminatorStart = 0 }))
         {
             void Steps(int from, int to)
@@ -20,13 +19,12 @@ public sealed class TrainingMemoryTests
             Steps(0, 3);
             var early = device.Memory;
             Steps(3, 30);
+            Assert.Equal(early, device.Memory);
+            // These two may need more than a step, and keep nothing of it.
             trainer.Validate(TestContext.Current.CancellationToken);
             trainer.Preview(TestContext.Current.CancellationToken);
-            var late = device.Memory;
-            Assert.Equal((early.LiveBytes, early.LiveBlocks), (late.LiveBytes, late.LiveBlocks));
-            Assert.Equal(early.PeakBytes, late.PeakBytes);
+            Assert.Equal((early.LiveBytes, early.LiveBlocks), (device.Memory.LiveBytes, device.Memory.LiveBlocks));
         }
-        (live, blocks) = (device.Memory.LiveBytes, device.Memory.LiveBlocks);
-        Assert.Equal((0, 0), (live, blocks));
+        Assert.Equal((0L, 0L), (device.Memory.LiveBytes, device.Memory.LiveBlocks));
     }
 }
