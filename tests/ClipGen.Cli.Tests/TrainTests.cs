@@ -35,6 +35,16 @@ public sealed class TrainTests : IDisposable
     }
 
     [Fact]
+    public async Task OneBatchIsLearntByHeart()
+    {
+        await CliRun.Succeeds(TinyTraining.Clip(place["run"], "--overfit-one-batch", "--epochs", "4", "--lr-schedule", "constant", "--lr", "3e-3", "--log-every", "1"));
+        var loss = Training.Reporting.MetricsTable.Read(place["run/metrics.csv"]).Series("train/loss");
+        Assert.Equal(64, loss.Count);
+        // Four pictures of which each step sees the same: without the option, every step has others and the loss stays near ln 4.
+        Assert.True(loss[^1].Value < 0.3 * loss[0].Value, $"from {loss[0].Value} to {loss[^1].Value}");
+    }
+
+    [Fact]
     public async Task AFolderOfPhotosWithTheReferencesRecipe()
     {
         // Photographs of many sizes and kinds, damaged ones among them.
