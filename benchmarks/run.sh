@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
 # Times ops and whole models on this machine and writes benchmarks/results/<machine>/<date>.jsonl and .md.
-# About seven minutes on two cores. Usage: benchmarks/run.sh MACHINE
+# About seven minutes on two cores. With "training" behind the machine: whole training steps alone, three minutes, <date>-training.
+# Usage: benchmarks/run.sh MACHINE [training]
 set -euo pipefail
 cd "$(dirname "$0")/.."
-machine=${1:?usage: benchmarks/run.sh MACHINE (a short name, such as epyc-avx2-2core)}
-day=$(date -u +%F)
+machine=${1:?usage: benchmarks/run.sh MACHINE [training] (a short name, such as epyc-avx2-2core)}
+set=${2:-}
+[ -z "$set" ] || [ "$set" = training ] || { echo "$set: expected training, or nothing" >&2; exit 2; }
+page=$(date -u +%F)${set:+-$set}
 folder=benchmarks/results/$machine
 mkdir -p "$folder"
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
@@ -15,22 +18,28 @@ clipgen=(dotnet src/ClipGen.Cli/bin/Release/net10.0/clipgen.dll)
 ops=(gemm:1x4096x1024 gemm:8x4096x1024 gemm:64x4096x1024 gemm:576x4096x1024 gemm:2048x4096x1024
     conv:128-128-3@256x256 conv:256-256-3@128x128 conv:256-256-3@64x64 conv:512-512-3@16x16 conv:128-3-3@256x256 attention:8)
 peaks=$("${clipgen[@]}" devices)
-: > "$folder/$day.jsonl"
-"${clipgen[@]}" bench "${ops[@]}" --threads 1 --repeat 15 --json >> "$folder/$day.jsonl"
-"${clipgen[@]}" bench "${ops[@]}" --repeat 15 --json >> "$folder/$day.jsonl"
-"${clipgen[@]}" bench clip_text:1 clip_image:8 vqgan_encode:1 vqgan_decode:1 --repeat 7 --json >> "$folder/$day.jsonl"
-"${clipgen[@]}" bench gpt_decode:1 gpt_decode:8 --repeat 3 --json >> "$folder/$day.jsonl"
-"${clipgen[@]}" bench generate:8 --repeat 1 --json >> "$folder/$day.jsonl"
+: > "$folder/$page.jsonl"
+if [ "$set" = training ]; then
+    "${clipgen[@]}" bench train_gpt:1 --repeat 5 --json >> "$folder/$page.jsonl"
+    "${clipgen[@]}" bench train_vqgan:1 --repeat 3 --json >> "$folder/$page.jsonl"
+    "${clipgen[@]}" bench train_shapes_clip:128 train_shapes_vqgan:16 train_shapes_gpt:32 --repeat 9 --json >> "$folder/$page.jsonl"
+else
+    "${clipgen[@]}" bench "${ops[@]}" --threads 1 --repeat 15 --json >> "$folder/$page.jsonl"
+    "${clipgen[@]}" bench "${ops[@]}" --repeat 15 --json >> "$folder/$page.jsonl"
+    "${clipgen[@]}" bench clip_text:1 clip_image:8 vqgan_encode:1 vqgan_decode:1 --repeat 7 --json >> "$folder/$page.jsonl"
+    "${clipgen[@]}" bench gpt_decode:1 gpt_decode:8 --repeat 3 --json >> "$folder/$page.jsonl"
+    "${clipgen[@]}" bench generate:8 --repeat 1 --json >> "$folder/$page.jsonl"
+fi
 {
-    echo "# $machine, $day"
+    echo "# $machine, $page"
     echo
-    echo "Written by \`benchmarks/run.sh $machine\` at commit $(git rev-parse --short HEAD), .NET $(dotnet --version). One row: \`clipgen bench CASE\`."
+    echo "Written by \`benchmarks/run.sh $machine${set:+ $set}\` at commit $(git rev-parse --short HEAD), .NET $(dotnet --version). One row: \`clipgen bench CASE\`."
     echo
     echo '```'
     echo "$peaks"
     "${clipgen[@]}" devices | tail -n +3 | sed 's/measured/measured after the runs/'
     echo '```'
     echo
-    dotnet benchmarks/ClipGen.Benchmarks/bin/Release/net10.0/ClipGen.Benchmarks.dll table "$folder/$day.jsonl"
-} > "$folder/$day.md"
-echo "$folder/$day.md" >&2
+    dotnet benchmarks/ClipGen.Benchmarks/bin/Release/net10.0/ClipGen.Benchmarks.dll table "$folder/$page.jsonl"
+} > "$folder/$page.md"
+echo "$folder/$page.md" >&2
