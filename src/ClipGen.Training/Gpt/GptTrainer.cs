@@ -146,7 +146,7 @@ public sealed class GptTrainer : ITrainer
         foreach (var batch in data.ValidationBatches(options.ValidationPictures, cancellation))
         {
             using var scope = new TensorScope();
-            var (codes, embeddings) = Encode(batch.Pictures);
+            var (codes, embeddings) = Encode(batch);
             loss += batch.Pictures.Length * training.Evaluate(codes, embeddings);
             pictures += batch.Pictures.Length;
         }
@@ -173,17 +173,15 @@ public sealed class GptTrainer : ITrainer
     private Picture Samples(PictureBatch batch, CancellationToken cancellation)
     {
         using var scope = new TensorScope();
-        var shown = batch.Pictures.Take(options.PreviewPictures).ToArray();
-        var codes = CodeSampler.Sample(model, Embeddings(shown), 0, shown.Length, new GenerationSettings { Seed = State.Seed }, null, cancellation);
-        var side = data.Side / vqgan.Factor;
-        var painted = vqgan.DecodeCodes(device.From(codes.SelectMany(row => row).ToArray(), new Shape(shown.Length, side, side))).ToFloats();
-        var size = painted.Length / shown.Length;
-        return PictureGrid.Make([.. shown, .. Enumerable.Range(0, shown.Length).Select(i => PictureTransforms.FromVqGan(painted.AsSpan(i * size, size), data.Side, data.Side))], shown.Length);
+        var shown = batch with { Pictures = [.. batch.Pictures.Take(options.PreviewPictures)] };
+        var count = shown.Pictures.Length;
+        var codes = CodeSampler.Sample(model, Embeddings(shown), 0, count, new GenerationSettings { Seed = State.Seed }, null, cancellation);
+        return PictureGrid.Make([.. shown.Pictures, .. PictureCodec.Pictures(PictureCodec.Paint(vqgan, codes))], count);
     }
 
     private (int[][] Codes, Tensor Embeddings) Encoded(PictureBatch batch, CancellationToken cancellation)
     {
-        if (!options.CacheCodes) return Encode(batch.Pictures);
+        if (!options.CacheCodes) return Encode(batch);
         cache ??= EncodeAll(cancellation);
         var (codes, embeddings) = cache.Value;
         var width = clip.Config.EmbeddingSize;
@@ -203,27 +201,27 @@ public sealed class GptTrainer : ITrainer
         {
             using var scope = new TensorScope();
             var batch = loader.Next(cancellation);
-            var (rows, vectors) = Encode(batch.Pictures);
+            var (rows, vectors) = Encode(batch);
             rows.CopyTo(codes, step * plan.Batch);
             vectors.ToFloats().CopyTo(embeddings, step * plan.Batch * clip.Config.EmbeddingSize);
         }
         return (codes, embeddings);
     }
 
-    private (int[][] Codes, Tensor Embeddings) Encode(Picture[] pictures)
+    private (int[][] Codes, Tensor Embeddings) Encode(PictureBatch batch)
     {
         using var inner = new TensorScope();
         using var pause = Tape.Pause();
-        var codes = vqgan.Quantize(vqgan.Encode(device.From(pictures.SelectMany(PictureTransforms.ToVqGan).ToArray(), new Shape(pictures.Length, data.Side, data.Side, 3)))).ToArray<int>();
-        return ([.. codes.Chunk(model.Config.BlockSize)], inner.Keep(Embeddings(pictures)));
+        var codes = vqgan.Quantize(vqgan.Encode(device.From(batch.ToVqGan(), new Shape(batch.Pictures.Length, data.Side, data.Side, 3)))).ToArray<int>();
+        return ([.. codes.Chunk(model.Config.BlockSize)], inner.Keep(Embeddings(batch)));
     }
 
     /// <summary>The same crops, resized to CLIP's side.</summary>
-    private Tensor Embeddings(Picture[] pictures)
+    private Tensor Embeddings(PictureBatch batch)
     {
         using var inner = new TensorScope();
         var side = clip.Config.ImageSize;
-        var x = device.From(pictures.SelectMany(p => PictureTransforms.ToClip(p.Width == side && p.Height == side ? p : PillowResize.Bilinear(p, side, side))).ToArray(), new Shape(pictures.Length, side, side, 3));
+        var x = device.From(batch.ToClip(side), new Shape(batch.Pictures.Length, side, side, 3));
         return inner.Keep(clip.EncodeImage(x).L2Normalize());
     }
 }

@@ -3,6 +3,7 @@ using ClipGen.Data;
 using ClipGen.Data.Datasets;
 using ClipGen.Kernels;
 using ClipGen.Models.Lpips;
+using ClipGen.Models.Pipeline;
 using ClipGen.Models.VqGan;
 using ClipGen.Tensors;
 using ClipGen.Training.Checkpoints;
@@ -106,7 +107,7 @@ public sealed class VqGanTrainer : ITrainer
         get
         {
             var weights = 4 * State.Parameters.Sum(p => p.Value.Count);
-            // About as many activations per pixel as a level's width times its layers; measured to within a third on the sizes in the README.
+            // About as many activations per pixel as a level's width times its layers; the estimate is within a quarter of the peaks of the two train_*vqgan cases in benchmarks/results.
             var activations = 4L * data.Batch * data.Side * data.Side * 60 * State.Parameters.First(p => p.Name == "encoder.conv_in.weight").Shape[0];
             return [new("weights", weights), new("gradients", weights), new("optimiser", 2 * weights), new("activations", activations)];
         }
@@ -200,10 +201,8 @@ public sealed class VqGanTrainer : ITrainer
     private Picture Reconstructions(PictureBatch batch)
     {
         using var scope = new TensorScope();
-        var shown = batch.Pictures.Take(PreviewPictures).ToArray();
-        var painted = model.Reconstruct(device.From(shown.SelectMany(PictureTransforms.ToVqGan).ToArray(), new Shape(shown.Length, data.Side, data.Side, 3))).ToFloats();
-        var size = painted.Length / shown.Length;
-        return PictureGrid.Make([.. shown, .. Enumerable.Range(0, shown.Length).Select(i => PictureTransforms.FromVqGan(painted.AsSpan(i * size, size), data.Side, data.Side))], shown.Length);
+        var shown = batch with { Pictures = [.. batch.Pictures.Take(PreviewPictures)] };
+        return PictureGrid.Make([.. shown.Pictures, .. PictureCodec.Pictures(model.Reconstruct(Upload(shown)))], shown.Pictures.Length);
     }
 
     private bool IsAdversarial(long epoch, long step) => options.DiscriminatorStartStep >= 0
