@@ -61,11 +61,8 @@ public sealed class Tensor : IDisposable
         Gradient = null;
     }
 
-    /// <summary>What made it, where gradients are recorded.</summary>
+    /// <summary>What made it where gradients are recorded, or the leaf's own: where its gradient goes. Null when it needs none.</summary>
     internal Node? Node { get; set; }
-
-    /// <summary>The node that its gradient goes to, or null when it needs none.</summary>
-    internal Node? GradientNode => Node;
 
     /// <summary>True when no other tensor shares the memory.</summary>
     internal bool IsExclusive => storage.IsExclusive;

@@ -57,7 +57,7 @@ public sealed class Tape : IDisposable
     {
         using var scope = new TensorScope();
         if (current is not { } tape) return scope.Keep(block(x));
-        var noted = new BlockInputs(x.GradientNode);
+        var noted = new BlockInputs(x.Node);
         Tensor output;
         using (var notes = new Tape(noted) { FindNonFinite = tape.FindNonFinite })
         {
@@ -96,7 +96,7 @@ public sealed class Tape : IDisposable
     /// <exception cref="InvalidOperationException">As for <see cref="Backward"/>; or one of the tensors needs no gradient.</exception>
     public Tensor[] Gradients(Tensor loss, IReadOnlyList<Tensor> of, Tensor? upstream = null, bool retainGraph = false)
     {
-        var targets = of.Select(tensor => tensor.GradientNode ?? throw new InvalidOperationException($"no gradient with respect to {tensor}: it neither needs one nor was made by a recorded op")).ToArray();
+        var targets = of.Select(tensor => tensor.Node ?? throw new InvalidOperationException($"no gradient with respect to {tensor}: it neither needs one nor was made by a recorded op")).ToArray();
         return Run(loss, upstream, targets, retainGraph);
     }
 
@@ -112,7 +112,7 @@ public sealed class Tape : IDisposable
 
     /// <summary>Whether an op on these inputs must be recorded.</summary>
     internal static bool Wants(Tensor? a, Tensor? b = null, Tensor? c = null, Tensor? d = null) =>
-        current is not null && (a?.GradientNode is not null || b?.GradientNode is not null || c?.GradientNode is not null || d?.GradientNode is not null);
+        current is not null && (a?.Node is not null || b?.Node is not null || c?.Node is not null || d?.Node is not null);
 
     /// <summary>Records an op; call it only when <see cref="Wants"/> said so.</summary>
     /// <param name="op">Name for messages.</param>
@@ -126,7 +126,7 @@ public sealed class Tape : IDisposable
     {
         if (FindNonFinite) RequireFinite(output, $"{op} gave");
         var edges = new Node?[inputs.Length];
-        for (var i = 0; i < edges.Length; i++) edges[i] = inputs[i]?.GradientNode;
+        for (var i = 0; i < edges.Length; i++) edges[i] = inputs[i]?.Node;
         if (inputsOnly is not null)
         {
             inputsOnly.Note(this, op, edges);
@@ -145,7 +145,7 @@ public sealed class Tape : IDisposable
     {
         if (upstream is null && loss.Count != 1) throw new InvalidOperationException($"the gradient of {loss} needs an upstream gradient of its shape; only a single number goes without");
         if (upstream is not null && upstream.Shape != loss.Shape) throw new InvalidOperationException($"upstream gradient {upstream.Shape} for {loss.Shape}");
-        if (loss.GradientNode is not { } last) throw new InvalidOperationException($"{loss} does not depend on anything that needs a gradient, or was made while no tape was recording");
+        if (loss.Node is not { } last) throw new InvalidOperationException($"{loss} does not depend on anything that needs a gradient, or was made while no tape was recording");
         if (FindNonFinite && upstream is not null) RequireFinite(upstream, "the upstream gradient has");
         // Every gradient that is not yet used lies here and in no scope, so that whatever happens it is freed below.
         var found = new Dictionary<Node, Tensor>(ReferenceEqualityComparer.Instance);
