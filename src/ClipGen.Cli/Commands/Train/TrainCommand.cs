@@ -101,7 +101,7 @@ internal abstract class TrainCommand(TextWriter output, TextWriter error) : CliC
         var rates = Schedule(parsed, defaults, rate, runEpochs);
         var norm = Noted(parsed, clipNorm);
         if (!(norm >= 0)) throw new UsageException($"--clip-norm {norm}: expected a length, or 0 for no limit");
-        var save = SaveSchedule.Parse(Noted(parsed, saveEvery));
+        var save = SaveEvery(Noted(parsed, saveEvery));
         var options = new TrainingLoopOptions
         {
             Epochs = runEpochs,
@@ -248,6 +248,18 @@ internal abstract class TrainCommand(TextWriter output, TextWriter error) : CliC
             run[SizesKey] = new JsonObject(settings.Where(setting => names.Contains(setting.Name)).Select(setting => KeyValuePair.Create<string, JsonNode?>(setting.Name, setting.Value)));
         }
         return new JsonObject { ["model"] = new JsonObject(options.Select(pair => KeyValuePair.Create<string, JsonNode?>(pair.Key, pair.Value))), ["run"] = run }.ToJsonString();
+    }
+
+    private static SaveSchedule SaveEvery(string text)
+    {
+        try
+        {
+            return SaveSchedule.Parse(text);
+        }
+        catch (FormatException wrong)
+        {
+            throw new UsageException(wrong.Message);
+        }
     }
 
     private static int Positive(string option, int value) => value >= 1 ? value : throw new UsageException($"{option} {value}: expected 1 or more");
