@@ -54,7 +54,7 @@ public sealed class DivergenceTests
         using var device = Device.Cpu(2);
         using var log = new StringWriter();
         // Five steps of four pictures see 2880 latents; that they choose fewer than a tenth of 4096 codes is certain, for a new codebook lies in one spot.
-        using var trainer = TinyRuns.New("vqgan", device, options: new TinyOptions { Codes = 4096, RestartEvery = 0 });
+        using var trainer = TinyRuns.New("vqgan", device, options: new TinyOptions { Codes = 4096, RestartEvery = 0, QuantizeFrom = 0 });
         using var folder = RunFolder.Open(place.Path);
         TinyRuns.Run(trainer, folder, resumed: false, 5, log: log);
         Assert.Single(log.ToString().Split('\n'), line => line.StartsWith("warning: the codebook is collapsing: epoch 0 chose ", StringComparison.Ordinal) && line.EndsWith("--restart-codes 100 gives unused codes another chance", StringComparison.Ordinal));

@@ -30,7 +30,7 @@ public sealed class GoldenVqGanTests : IDisposable
         using var training = New(model);
         var golden = GoldenTensors.Load("vqgan", "vqgan_tiny_stage0.safetensors");
         using var scope = new TensorScope();
-        var losses = training.GeneratorGradients(GoldenRun.Pictures(device, golden["x"].Floats, 2, 3, 64, 64), adversarial: true);
+        var losses = training.GeneratorGradients(GoldenRun.Pictures(device, golden["x"].Floats, 2, 3, 64, 64), quantized: true, adversarial: true);
         var expected = json.GetProperty("stage0");
         GoldenRun.Loss(expected, "loss_l1", losses.L1, GoldenRun.OneLoss);
         GoldenRun.Loss(expected, "loss_quant", losses.Quantizer, GoldenRun.OneLoss);
@@ -100,7 +100,7 @@ public sealed class GoldenVqGanTests : IDisposable
         foreach (var expected in steps.EnumerateArray())
         {
             using var scope = new TensorScope();
-            var losses = training.Step(adversarial: true, GoldenRun.Pictures(device, x.Floats.AsSpan((int)(number * size), (int)size), 2, 3, 64, 64));
+            var losses = training.Step(quantized: true, adversarial: true, GoldenRun.Pictures(device, x.Floats.AsSpan((int)(number * size), (int)size), 2, 3, 64, 64));
             GoldenRun.Loss(expected, "loss_l1", losses.L1, GoldenRun.RunLoss);
             GoldenRun.Loss(expected, "loss_quant", losses.Quantizer, GoldenRun.RunLoss);
             GoldenRun.Loss(expected, "loss_disc", losses.Adversarial, GoldenRun.RunLoss);

@@ -12,7 +12,7 @@ public sealed class OverfitTests
     public void TheLossFalls(string kind, string metric, double rate, int steps, double share)
     {
         using var device = Device.Cpu();
-        var options = new TinyOptions { Overfit = true, Accumulate = 1, Rate = rate, DiscriminatorStart = -1, Dropout = 0, Noise = 0, RestartEvery = 10, Schedule = new ConstantSchedule(rate) };
+        var options = new TinyOptions { Overfit = true, Accumulate = 1, Rate = rate, DiscriminatorStart = -1, Dropout = 0, Noise = 0, RestartEvery = 10, QuantizeFrom = 0, Schedule = new ConstantSchedule(rate) };
         if (kind == "vqgan") options = options with { DiscriminatorStart = 1000 };
         using var trainer = TinyRuns.New(kind, device, options: options);
         double first = 0, last = 0;

@@ -31,13 +31,15 @@ internal sealed record TinyOptions
     public float Dropout { get; init; } = 0.1f;
     public float Noise { get; init; } = 0.3f;
     public int RestartEvery { get; init; } = 3;
+    public long QuantizeFrom { get; init; } = 4;
+    public bool Discriminates { get; init; } = true;
     public ISchedule? Schedule { get; init; }
     public Action<string> Warn { get; init; } = _ => { };
 }
 
 /// <summary>
-/// The three trainers at sizes that take milliseconds a step, with everything on that a resumed run could lose: dropout, noise on the condition, averaged batches, restarted codes, a
-/// discriminator that begins in the middle. An epoch has ten batches, and five steps of two.
+/// The three trainers at sizes that take milliseconds a step, with everything on that a resumed run could lose: dropout, noise on the condition, averaged batches, restarted codes, codes and a
+/// discriminator that begin in the middle. An epoch has ten batches, and five steps of two.
 /// </summary>
 internal static class TinyRuns
 {
@@ -94,8 +96,8 @@ internal static class TinyRuns
         var config = new VqGanConfig { Channels = 8, Multipliers = [1, 2], ResidualBlocks = [1], AttentionLevels = [1], Codes = options.Codes, CodeSize = 8, DiscriminatorChannels = 4 };
         var groups = new Dictionary<string, int> { ["groups"] = 4 };
         var model = VqGanModel.Load(device, weights ?? new InitialWeights(ModelKind.VqGan, StateDicts.VqGan(config), Seed, groups), WeightForm.Trainable);
-        var recipe = new VqGanRecipe { LearningRate = options.Rate, PerceptualWeight = 0, SquaredWeight = 0.5f, ClipNorm = 10 };
-        var rest = new VqGanTrainerOptions { Schedule = options.Schedule ?? new ConstantSchedule(options.Rate), DiscriminatorStartStep = options.DiscriminatorStart, Accumulate = options.Accumulate, RestartEvery = options.RestartEvery };
+        var recipe = new VqGanRecipe { LearningRate = options.Rate, PerceptualWeight = 0, SquaredWeight = 0.5f, ClipNorm = 10, Discriminates = options.Discriminates };
+        var rest = new VqGanTrainerOptions { Schedule = options.Schedule ?? new ConstantSchedule(options.Rate), DiscriminatorStartStep = options.DiscriminatorStart, Accumulate = options.Accumulate, RestartEvery = options.RestartEvery, QuantizeFrom = options.QuantizeFrom };
         return new VqGanTrainer(device, model, null, recipe, rest, Data(24, 2, options), Seed, """{"model":{"groups":4}}""");
     }
 

@@ -45,8 +45,10 @@ public sealed class WholeModelGradientTests : IDisposable
         DirectionalDerivative.Check(device, model.Parameters, Loss, _ => false);
     }
 
-    [Fact]
-    public void Generator()
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Generator(bool quantized)
     {
         using var model = VqGan();
         var recipe = new VqGanRecipe { LearningRate = 1, PerceptualWeight = 0, SquaredWeight = 0.7f };
@@ -59,19 +61,20 @@ public sealed class WholeModelGradientTests : IDisposable
         var codes = model.Quantize(latents);
         var vectors = model.Embed(codes);
         var offset = vectors.Subtract(latents);
-        var losses = training.GeneratorGradients(pictures, adversarial: true);
+        var losses = training.GeneratorGradients(pictures, quantized, adversarial: true);
         Assert.True(losses.AdversarialWeight > 1e-3, "the adversarial part is too small to be checked");
         double Loss()
         {
             using var inner = new TensorScope();
-            Tensor z = model.Encode(pictures), reconstruction = model.Decode(z.Add(offset));
-            var quantizer = Losses.MeanSquared(z, vectors).Add(Losses.MeanSquared(model.Embed(codes), latents).Affine(recipe.CodebookBeta, 0));
+            Tensor z = model.Encode(pictures), reconstruction = model.Decode(quantized ? z.Add(offset) : z);
             var content = Losses.L1(reconstruction, pictures).Add(Losses.MeanSquared(reconstruction, pictures).Affine(recipe.SquaredWeight, 0));
+            var quantizer = Losses.MeanSquared(z, vectors).Add(Losses.MeanSquared(model.Embed(codes), latents).Affine(recipe.CodebookBeta, 0)).Affine(quantized ? recipe.QuantizerWeight : 0, 0);
             var fooling = Losses.Adversarial(model.Discriminator!.ForwardTraining(reconstruction)).Affine((float)(losses.AdversarialWeight * recipe.AdversarialWeight), 0);
-            return DirectionalDerivative.Read(content.Add(quantizer.Affine(recipe.QuantizerWeight, 0)).Add(fooling));
+            return DirectionalDerivative.Read(content.Add(quantizer).Add(fooling));
         }
         Assert.Equal((float)Loss(), (float)losses.Generator);
-        Parameter[] generator = [.. model.Parameters.Where(p => !IsDiscriminator(p))];
+        // Without codes the codebook has no part in the loss.
+        Parameter[] generator = [.. model.Parameters.Where(p => !IsDiscriminator(p) && (quantized || p.Value != model.Codebook))];
         DirectionalDerivative.Check(device, generator, Loss, _ => false);
     }
 

@@ -32,18 +32,18 @@ internal static class TrainingCases
         return VqGan(device, model, lpips, batch, 256, adversarial: true);
     }
 
-    /// <summary>The small GPT: 6 layers of 256 on 64 codes.</summary>
+    /// <summary>The small GPT: 6 layers of 192 on 64 codes.</summary>
     public static (Action Run, IDisposable[] Owned) ShapesGpt(Device device, int batch)
     {
-        var config = GptConfig.Medium with { Layers = 6, Width = 256, Heads = 4, Vocabulary = 512, BlockSize = 64, ConditionSize = 128 };
-        return Gpt(device, GptModel.Load(device, new InitialWeights(ModelKind.Gpt, StateDicts.Gpt(config), 0), 4, WeightForm.Trainable), batch, 0);
+        var config = GptConfig.Medium with { Layers = 6, Width = 192, Heads = 6, Vocabulary = 1024, BlockSize = 64, ConditionSize = 128 };
+        return Gpt(device, GptModel.Load(device, new InitialWeights(ModelKind.Gpt, StateDicts.Gpt(config), 0), 6, WeightForm.Trainable), batch, 0);
     }
 
     /// <summary>The small VQ-GAN at 64 pixels, without LPIPS and discriminator.</summary>
     public static (Action Run, IDisposable[] Owned) ShapesVqGan(Device device, int batch)
     {
-        var config = new VqGanConfig { Channels = 32, Multipliers = [1, 1, 2, 4], ResidualBlocks = [0, 1, 1, 1], AttentionLevels = [], Codes = 512, CodeSize = 64, DiscriminatorChannels = 16 };
-        var options = new Dictionary<string, int> { ["groups"] = 8 };
+        var config = new VqGanConfig { Channels = 32, Multipliers = [1, 1, 2, 4], ResidualBlocks = [0, 1, 1, 1], AttentionLevels = [], Codes = 1024, CodeSize = 8, DiscriminatorChannels = 16 };
+        var options = new Dictionary<string, int> { ["groups"] = 1 };
         var model = VqGanModel.Load(device, new InitialWeights(ModelKind.VqGan, StateDicts.VqGan(config), 0, options), WeightForm.Trainable);
         return VqGan(device, model, null, batch, 64, adversarial: false);
     }
@@ -51,6 +51,7 @@ internal static class TrainingCases
     /// <summary>The small CLIP: 64 patches, 4 layers of 128; texts of 24, 3 layers of 128.</summary>
     public static (Action Run, IDisposable[] Owned) ShapesClip(Device device, int batch)
     {
+        device.Backend.PoolLimit = long.MaxValue;
         var tokenizer = new WordTokenizer(ShapeCaptions.Words);
         var config = new ClipConfig
         {
@@ -89,8 +90,8 @@ internal static class TrainingCases
     private static (Action Run, IDisposable[] Owned) VqGan(Device device, VqGanModel model, LpipsModel? lpips, int batch, int side, bool adversarial)
     {
         device.Backend.PoolLimit = long.MaxValue;
-        var training = new VqGanTraining(model, lpips, new VqGanRecipe { LearningRate = 1e-6, PerceptualWeight = lpips is null ? 0 : 1 });
+        var training = new VqGanTraining(model, lpips, new VqGanRecipe { LearningRate = 1e-6, PerceptualWeight = lpips is null ? 0 : 1, Discriminates = adversarial });
         var pictures = BenchCases.Normal(device, new Shape(batch, side, side, 3), 1);
-        return (() => training.Step(adversarial, pictures), lpips is null ? [training, model, pictures] : [training, model, lpips, pictures]);
+        return (() => training.Step(quantized: true, adversarial, pictures), lpips is null ? [training, model, pictures] : [training, model, lpips, pictures]);
     }
 }

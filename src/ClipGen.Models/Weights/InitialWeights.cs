@@ -15,6 +15,12 @@ public sealed class InitialWeights(ModelKind kind, IReadOnlyList<TensorShape> te
 {
     // Purposes of random numbers are 32 bits: this one says "initial weights".
     private const uint Purpose = 0x1417 << 16;
+    /// <summary>
+    /// Factor on the filters of convolutions. 1 is PyTorch's, which makes signals smaller from layer to layer; √6 keeps their size through convolutions and rectifiers
+    /// (He et al. 2015, "Delving deep into rectifiers", equation 10).
+    /// </summary>
+    public double FilterGain { get; init; } = 1;
+
     private readonly Dictionary<string, long[]> shapes = tensors.ToDictionary(tensor => tensor.Name, tensor => tensor.Shape.ToArray());
     private readonly Dictionary<string, uint> numbers = tensors.Select((tensor, index) => (tensor.Name, Index: (uint)index)).ToDictionary(pair => pair.Name, pair => pair.Index);
 
@@ -57,7 +63,7 @@ public sealed class InitialWeights(ModelKind kind, IReadOnlyList<TensorShape> te
         if (kind == ModelKind.Clip && Clip(name, shape) is { } clip) return clip;
         if (Ends("in_proj_weight")) return (Distribution.Uniform, Math.Sqrt(6.0 / (shape[0] + shape[1])));
         if (Ends("in_proj_bias") || Ends("out_proj.bias")) return (Distribution.Constant, 0);
-        if (shape.Length >= 2) return (Distribution.Uniform, 1 / Math.Sqrt(fanIn));
+        if (shape.Length >= 2) return (Distribution.Uniform, (shape.Length == 4 ? FilterGain : 1) / Math.Sqrt(fanIn));
         // One axis: a bias follows its weight's fan-in, a norm's weight is one and its bias zero.
         var weight = Ends(".bias") ? shapes.GetValueOrDefault($"{name[..^5]}.weight") : null;
         if (weight is { Length: >= 2 }) return (Distribution.Uniform, 1 / Math.Sqrt(weight[1..].Aggregate(1.0, (product, axis) => product * axis)));

@@ -32,6 +32,12 @@ public sealed record VqGanTrainerOptions
     /// <summary>Steps of the whole run after which codes are no longer moved; 0 for no end.</summary>
     public long RestartUntil { get; init; }
 
+    /// <summary>
+    /// Step of the whole run from which latents become codes. Up to then encoder and decoder learn without them, which is fast, and the codes, chosen by nothing, are laid onto latents
+    /// again and again (Łańcucki et al. 2020, "Robust training of vector quantized bottleneck models"); so this needs <see cref="RestartEvery"/>.
+    /// </summary>
+    public long QuantizeFrom { get; init; }
+
     /// <summary>Pictures of a validation at most.</summary>
     public long ValidationPictures { get; init; } = 5000;
 }
@@ -120,7 +126,7 @@ public sealed class VqGanTrainer : ITrainer
         var rate = options.Schedule.At(epoch + (double)step / StepsPerEpoch);
         training.Generator.LearningRate = training.Discriminator.LearningRate = rate;
         var batches = Enumerable.Range(0, options.Accumulate).Select(i => Upload(data.At(epoch, step * options.Accumulate + i, cancellation))).ToArray();
-        var losses = training.Step(IsAdversarial(epoch, step), batches);
+        var losses = training.Step(IsQuantized(epoch, step), IsAdversarial(epoch, step), batches);
         Count(losses.Codes);
         Restart(batches[0], epoch * StepsPerEpoch + step);
         return new Dictionary<string, double>
@@ -142,7 +148,7 @@ public sealed class VqGanTrainer : ITrainer
     {
         using var scope = new TensorScope();
         var pictures = Upload(data.At(epoch, step * options.Accumulate, cancellation));
-        training.GeneratorGradients(pictures, IsAdversarial(epoch, step), findNonFinite: true);
+        training.GeneratorGradients(pictures, IsQuantized(epoch, step), IsAdversarial(epoch, step), findNonFinite: true);
         training.DiscriminatorGradients(pictures, findNonFinite: true);
     }
 
@@ -151,7 +157,8 @@ public sealed class VqGanTrainer : ITrainer
     {
         var usage = CodeUsage.Of(State.Counters[InEpoch]);
         Array.Clear(State.Counters[InEpoch]);
-        if (usage.Share < 0.1) warn(string.Create(CultureInfo.InvariantCulture, $"the codebook is collapsing: epoch {epoch} chose {usage.Used} of {model.Codes} codes (perplexity {usage.Perplexity:F1}); --restart-codes 100 gives unused codes another chance"));
+        if (usage.Used == 0) warn(string.Create(CultureInfo.InvariantCulture, $"epoch {epoch} used no codes, and validations mean little: latents become codes from step {options.QuantizeFrom} on (--quantize-from)"));
+        else if (usage.Share < 0.1) warn(string.Create(CultureInfo.InvariantCulture, $"the codebook is collapsing: epoch {epoch} chose {usage.Used} of {model.Codes} codes (perplexity {usage.Perplexity:F1}); --restart-codes 100 gives unused codes another chance"));
         return new Dictionary<string, double> { ["codes_used"] = usage.Share, ["perplexity"] = usage.Perplexity };
     }
 
@@ -204,6 +211,8 @@ public sealed class VqGanTrainer : ITrainer
         var shown = batch with { Pictures = [.. batch.Pictures.Take(PreviewPictures)] };
         return PictureGrid.Make([.. shown.Pictures, .. PictureCodec.Pictures(model.Reconstruct(Upload(shown)))], shown.Pictures.Length);
     }
+
+    private bool IsQuantized(long epoch, long step) => epoch * StepsPerEpoch + step >= options.QuantizeFrom;
 
     private bool IsAdversarial(long epoch, long step) => options.DiscriminatorStartStep >= 0
         ? epoch * StepsPerEpoch + step >= options.DiscriminatorStartStep

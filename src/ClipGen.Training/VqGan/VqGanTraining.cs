@@ -36,6 +36,9 @@ public sealed record VqGanRecipe
 
     /// <summary>Longest gradient of either optimiser; 0 for no limit.</summary>
     public double ClipNorm { get; init; }
+
+    /// <summary>Whether a discriminator takes part at any time of the run. One that never does is not run at all.</summary>
+    public bool Discriminates { get; init; } = true;
 }
 
 /// <summary>Numbers of one step.</summary>
@@ -88,10 +91,11 @@ public sealed class VqGanTraining : IDisposable
 
     /// <summary>One step on pictures [N, H, W, 3] in [−1, 1].</summary>
     /// <param name="pictures">The batch, or several whose gradients are averaged.</param>
-    /// <param name="adversarial">Whether the discriminator takes part; before that it only sees the reconstructions, which moves its statistics.</param>
-    public VqGanLosses Step(bool adversarial, params IReadOnlyList<Tensor> pictures)
+    /// <param name="quantized">Whether latents become codes; without it the decoder sees them as they are, and no code is chosen.</param>
+    /// <param name="adversarial">Whether the discriminator takes part; before that it only sees the reconstructions, which moves its statistics (see <see cref="VqGanRecipe.Discriminates"/>).</param>
+    public VqGanLosses Step(bool quantized, bool adversarial, params IReadOnlyList<Tensor> pictures)
     {
-        var parts = pictures.Select(part => GeneratorGradients(part, adversarial)).ToArray();
+        var parts = pictures.Select(part => GeneratorGradients(part, quantized, adversarial)).ToArray();
         var norm = Generator.StepOfMean(parts.Length, Recipe.ClipNorm);
         double discriminator = 0, discriminatorNorm = 0;
         if (adversarial && double.IsFinite(norm))
@@ -104,7 +108,7 @@ public sealed class VqGanTraining : IDisposable
     }
 
     /// <summary>The generator's half of a step without the update: adds to the gradients of encoder, decoder and codebook.</summary>
-    public VqGanLosses GeneratorGradients(Tensor pictures, bool adversarial, bool findNonFinite = false)
+    public VqGanLosses GeneratorGradients(Tensor pictures, bool quantized, bool adversarial, bool findNonFinite = false)
     {
         // The reference computes and discards the discriminator's gradients here; they are not even computed.
         Freeze(discriminatorParameters, true);
@@ -113,27 +117,37 @@ public sealed class VqGanTraining : IDisposable
             using var scope = new TensorScope();
             using var tape = new Tape { FindNonFinite = findNonFinite };
             var latents = model.Encode(pictures);
-            var codes = model.Quantize(latents);
-            var vectors = model.Embed(codes);
-            var quantizer = Losses.Quantizer(latents, vectors, Recipe.CodebookBeta);
-            var reconstruction = model.Decode(latents.StraightThrough(vectors));
+            Tensor? codes = null, quantizer = null;
+            var seen = latents;
+            if (quantized)
+            {
+                codes = model.Quantize(latents);
+                var vectors = model.Embed(codes);
+                quantizer = Losses.Quantizer(latents, vectors, Recipe.CodebookBeta);
+                seen = latents.StraightThrough(vectors);
+            }
+            var reconstruction = model.Decode(seen);
             var l1 = Losses.L1(reconstruction, pictures);
             var perceptual = lpips?.Loss(reconstruction, pictures);
             var content = l1;
             if (perceptual is not null) content = content.Add(perceptual.Affine(Recipe.PerceptualWeight, 0));
             if (Recipe.SquaredWeight != 0) content = content.Add(Losses.MeanSquared(reconstruction, pictures).Affine(Recipe.SquaredWeight, 0));
-            var total = content.Add(quantizer.Affine(Recipe.QuantizerWeight, 0));
+            var total = quantizer is null ? content : content.Add(quantizer.Affine(Recipe.QuantizerWeight, 0));
 
-            double weight = 0;
-            Tensor fooling;
-            using (adversarial ? null : Tape.Pause()) fooling = Losses.Adversarial(model.Discriminator!.ForwardTraining(reconstruction));
-            if (adversarial)
+            double weight = 0, fooled = 0;
+            if (adversarial || Recipe.Discriminates)
             {
-                weight = AdaptiveWeight(tape, content, fooling);
-                total = total.Add(fooling.Affine((float)(weight * Recipe.AdversarialWeight), 0));
+                Tensor fooling;
+                using (adversarial ? null : Tape.Pause()) fooling = Losses.Adversarial(model.Discriminator!.ForwardTraining(reconstruction));
+                fooled = Number(fooling);
+                if (adversarial)
+                {
+                    weight = AdaptiveWeight(tape, content, fooling);
+                    total = total.Add(fooling.Affine((float)(weight * Recipe.AdversarialWeight), 0));
+                }
             }
             tape.Backward(total);
-            return new VqGanLosses(Number(total), Number(l1), perceptual is null ? 0 : Number(perceptual), Number(quantizer), Number(fooling), weight, 0, 0, 0, codes.ToArray<int>());
+            return new VqGanLosses(Number(total), Number(l1), perceptual is null ? 0 : Number(perceptual), quantizer is null ? 0 : Number(quantizer), fooled, weight, 0, 0, 0, codes?.ToArray<int>() ?? []);
         }
         finally
         {
@@ -169,36 +183,61 @@ public sealed class VqGanTraining : IDisposable
     }
 
     /// <summary>
-    /// Gives codes that nothing chose the place of a random latent of this batch, and forgets their moments: a code that is far from every latent gets no gradient and would stay so.
+    /// Gives codes that nothing chose the places of latents of this batch, and forgets their moments: a code that is far from every latent gets no gradient and would stay so. A latent is taken with a
+    /// probability that grows with the square of its distance to the nearest code so far, the new ones included (k-means++, Arthur and Vassilvitskii 2007): codes go where pictures are badly
+    /// represented, and not where most latents are, which on flat pictures is the background.
     /// </summary>
     /// <param name="pictures">Pictures whose latents to take.</param>
     /// <param name="dead">One flag per code.</param>
     /// <param name="key">Chooses the latents.</param>
-    /// <returns>Codes that moved.</returns>
+    /// <returns>Codes that moved; fewer than are dead when every latent has a code of its own.</returns>
     public int RestartCodes(Tensor pictures, ReadOnlySpan<bool> dead, in RandomKey key)
     {
-        var moved = 0;
-        foreach (var code in dead) moved += code ? 1 : 0;
-        if (moved == 0) return 0;
+        if (!dead.Contains(true)) return 0;
         using var scope = new TensorScope();
-        var latents = model.Encode(pictures).ToFloats();
+        var encoded = model.Encode(pictures);
         var width = model.CodeSize;
+        float[] latents = encoded.ToFloats(), nearest = model.Embed(model.Quantize(encoded)).ToFloats();
+        var distances = new double[latents.Length / width];
+        // Where no code is in use, there is none to be near to.
+        var anew = !dead.Contains(false);
+        for (var row = 0; row < distances.Length; row++) distances[row] = anew ? 1 : SquaredDistance(latents, row, nearest, row, width);
+
         var moments = Generator.Moments.Single(m => ReferenceEquals(m.Parameter.Value, model.Codebook));
         Tensor?[] tables = [model.Codebook, moments.Mean, moments.Variance];
-        for (var t = 0; t < tables.Length; t++)
+        float[]?[] values = [.. tables.Select(table => table?.ToFloats())];
+        var moved = 0;
+        for (var code = 0; code < dead.Length; code++)
         {
-            if (tables[t] is not { } table) continue;
-            var values = table.ToFloats();
-            for (var code = 0; code < dead.Length; code++)
+            if (!dead[code]) continue;
+            var total = 0.0;
+            foreach (var distance in distances) total += distance;
+            if (!(total > 0)) break;
+            var (left, row) = (total * Philox.Uniform(key, code), 0);
+            while (row < distances.Length - 1 && (left -= distances[row]) >= 0) row++;
+            latents.AsSpan(row * width, width).CopyTo(values[0]!.AsSpan(code * width));
+            foreach (var moment in values.Skip(1)) moment?.AsSpan(code * width, width).Clear();
+            for (var other = 0; other < distances.Length; other++)
             {
-                if (!dead[code]) continue;
-                var row = (int)(Philox.Uniform(key, code) * (latents.Length / width));
-                if (t == 0) latents.AsSpan(row * width, width).CopyTo(values.AsSpan(code * width));
-                else values.AsSpan(code * width, width).Clear();
+                var distance = SquaredDistance(latents, other, latents, row, width);
+                if (distance < distances[other] || (anew && moved == 0)) distances[other] = distance;
             }
-            table.Device.Backend.Upload<float>(values, table.Floats);
+            moved++;
         }
+        for (var t = 0; t < tables.Length; t++)
+            if (tables[t] is { } table) table.Device.Backend.Upload<float>(values[t], table.Floats);
         return moved;
+    }
+
+    private static double SquaredDistance(float[] a, int rowA, float[] b, int rowB, int width)
+    {
+        var sum = 0.0;
+        for (var i = 0; i < width; i++)
+        {
+            var difference = (double)a[rowA * width + i] - b[rowB * width + i];
+            sum += difference * difference;
+        }
+        return sum;
     }
 
     private static void Freeze(Parameter[] parameters, bool frozen)

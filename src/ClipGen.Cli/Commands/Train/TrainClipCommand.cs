@@ -32,7 +32,7 @@ internal sealed class TrainClipCommand(TextWriter output, TextWriter error) : Tr
         "Trains a CLIP model on captioned pictures, with a vocabulary of the captions' own words.",
         "clipgen train clip --ds shapes --epochs 3");
 
-    protected override TrainDefaults Defaults(ParseResult parsed, bool shapes) => new(256, 8, _ => 1e-3, "cosine", 0.2, 1);
+    protected override TrainDefaults Defaults(ParseResult parsed, bool shapes) => new(128, 6, _ => 1e-3, "cosine", 0.2, 1);
 
     protected override ITrainer Build(TrainJob job)
     {

@@ -21,6 +21,7 @@ internal sealed class TrainVqGanCommand(TextWriter output, TextWriter error) : T
     private readonly Option<double> adversarial = new("--disc-weight") { Description = "Factor of the adversarial loss beside its adaptive weight", DefaultValueFactory = _ => 0.8 };
     private readonly Option<double> beta = new("--codebook-beta") { Description = "Weight of the codebook's term in the quantiser's loss", DefaultValueFactory = _ => 0.2 };
     private readonly Option<int> accumulate = new("--accumulate") { Description = "Batches whose gradients are averaged into a step", DefaultValueFactory = _ => 1 };
+    private readonly Option<long?> quantizeFrom = new("--quantize-from") { Description = "Step from which latents become codes; encoder and decoder learn without them before" };
     private readonly Option<int?> restart = new("--restart-codes") { Description = "Give codes that nothing chose a new place every so many steps; 0 for never" };
     private readonly Option<long?> restartUntil = new("--restart-until") { Description = "Step of the run after which codes keep their places; 0 for no end" };
     private readonly Option<int?> channels = new("--channels") { Description = "Channels of the outermost level" };
@@ -30,13 +31,14 @@ internal sealed class TrainVqGanCommand(TextWriter output, TextWriter error) : T
     private readonly Option<int?> codes = new("--codes") { Description = "Entries of the codebook" };
     private readonly Option<int?> codeSize = new("--code-size") { Description = "Channels of a code" };
     private readonly Option<int?> groups = new("--groups") { Description = "Groups of the group norms" };
+    private readonly Option<double?> filterGain = new("--init-gain") { Description = "Factor on a new model's filters: 1 as in PyTorch, 2.45 keeps the size of signals from layer to layer" };
     private readonly Option<int?> discChannels = new("--disc-channels") { Description = "Channels of the discriminator's first layer" };
 
     protected override string Kind => "vqgan";
 
-    protected override IEnumerable<Option> OwnOptions => [lpips, perceptual, squared, discStart, adversarial, beta, accumulate, restart, restartUntil, channels, multipliers, blocks, attention, codes, codeSize, groups, discChannels];
+    protected override IEnumerable<Option> OwnOptions => [lpips, perceptual, squared, discStart, adversarial, beta, accumulate, quantizeFrom, restart, restartUntil, channels, multipliers, blocks, attention, codes, codeSize, groups, filterGain, discChannels];
 
-    protected override IReadOnlyList<Option> SizeOptions => [channels, multipliers, blocks, attention, codes, codeSize, groups, discChannels];
+    protected override IReadOnlyList<Option> SizeOptions => [channels, multipliers, blocks, attention, codes, codeSize, groups, filterGain, discChannels];
 
     protected override IEnumerable<(string Key, JsonNode Value)> RunParts(ParseResult parsed) => [("accumulate", parsed.GetValue(accumulate))];
 
@@ -46,7 +48,7 @@ internal sealed class TrainVqGanCommand(TextWriter output, TextWriter error) : T
         "clipgen train vqgan --ds photos/ --bs 2 --out output/mine");
 
     protected override TrainDefaults Defaults(ParseResult parsed, bool shapes) => shapes
-        ? new TrainDefaults(16, 4, _ => 1e-3, "cosine", 0.05, 1)
+        ? new TrainDefaults(8, 2, _ => 1.5e-3, "cosine", 0.05, 1)
         : new TrainDefaults(2, 800, batch => 4.5e-6 * batch, "constant", 0, 1);
 
     protected override ITrainer Build(TrainJob job)
@@ -75,6 +77,7 @@ internal sealed class TrainVqGanCommand(TextWriter output, TextWriter error) : T
                 AdversarialWeight = (float)Noted(parsed, adversarial),
                 CodebookBeta = (float)Noted(parsed, beta),
                 ClipNorm = job.ClipNorm,
+                Discriminates = double.IsFinite(start),
             };
             var options = new VqGanTrainerOptions
             {
@@ -84,7 +87,9 @@ internal sealed class TrainVqGanCommand(TextWriter output, TextWriter error) : T
                 Accumulate = Noted(parsed, accumulate) is >= 1 and var parts ? parts : throw new UsageException("--accumulate: expected 1 or more"),
                 RestartEvery = Noted(parsed, restart, shapes ? 50 : 0) is >= 0 and var every ? every : throw new UsageException("--restart-codes: expected 0 (never) or more"),
                 RestartUntil = Noted(parsed, restartUntil, shapes ? 4000 : 0),
+                QuantizeFrom = Noted(parsed, quantizeFrom, shapes ? 300 : 0) is >= 0 and var first ? first : throw new UsageException("--quantize-from: expected a step, 0 for the first"),
             };
+            if (options.QuantizeFrom > 0 && options.RestartEvery == 0) throw new UsageException("--quantize-from: needs --restart-codes, which lays the codes onto latents before");
             IReadOnlyDictionary<string, int> sizes;
             if (job.Weights is { } weights)
             {
@@ -94,8 +99,10 @@ internal sealed class TrainVqGanCommand(TextWriter output, TextWriter error) : T
             else
             {
                 var (config, count) = Sizes(parsed, shapes);
+                var gain = Noted(parsed, filterGain, shapes ? 2.45 : 1);
+                if (!(gain > 0) || !double.IsFinite(gain)) throw new UsageException($"--init-gain {gain}: expected a positive number");
                 sizes = new Dictionary<string, int> { ["groups"] = count };
-                model = VqGanModel.Load(job.Device, new InitialWeights(ModelKind.VqGan, StateDicts.VqGan(config), job.Seed, sizes), WeightForm.Trainable);
+                model = VqGanModel.Load(job.Device, new InitialWeights(ModelKind.VqGan, StateDicts.VqGan(config), job.Seed, sizes) { FilterGain = gain }, WeightForm.Trainable);
             }
             return new VqGanTrainer(job.Device, model, distance, recipe, options, job.Data, job.Seed, Configuration(job, sizes));
         }
@@ -118,11 +125,11 @@ internal sealed class TrainVqGanCommand(TextWriter output, TextWriter error) : T
             Multipliers = levels,
             ResidualBlocks = Integers("--blocks", Noted(parsed, blocks, shapes ? "0,1,1,1" : "2")),
             AttentionLevels = attentive == "none" ? [] : Integers("--attention-levels", attentive),
-            Codes = Noted(parsed, codes, shapes ? 512 : reference.Codes),
-            CodeSize = Noted(parsed, codeSize, shapes ? 64 : reference.CodeSize),
+            Codes = Noted(parsed, codes, shapes ? 1024 : reference.Codes),
+            CodeSize = Noted(parsed, codeSize, shapes ? 8 : reference.CodeSize),
             DiscriminatorChannels = Noted(parsed, discChannels, shapes ? 16 : reference.DiscriminatorChannels),
         };
-        var count = Noted(parsed, groups, shapes ? 8 : 32);
+        var count = Noted(parsed, groups, shapes ? 1 : 32);
         foreach (var (option, value) in new[] { ("--channels", config.Channels), ("--codes", config.Codes), ("--code-size", config.CodeSize), ("--disc-channels", config.DiscriminatorChannels), ("--groups", count) })
             if (value is < 1 or > 1 << 20) throw new UsageException($"{option} {value}: expected 1 or more");
         if (config.Channels % count != 0) throw new UsageException($"--channels {config.Channels}: expected a multiple of the {count} groups of a group norm (--groups)");
