@@ -113,10 +113,10 @@ public sealed class TrainingData : IDisposable
         return batch;
     }
 
-    // Each validation reads its pictures anew, and would tell of the same ones again.
-    private void WarnOnce(string message)
+    // Each validation reads its pictures anew, and would tell of the same ones again. By name, for the reason's words can differ: libvips has one buffer of messages for all threads.
+    private void WarnOnce(string name, string message)
     {
-        if (unreadable.Add(message)) warn(message);
+        if (unreadable.Add(name)) warn(message);
     }
 
     private static void RequireReadable(IPictureDataset pictures, string purpose, string advice)

@@ -31,7 +31,7 @@ internal sealed record TinyOptions
     public float Dropout { get; init; } = 0.1f;
     public float Noise { get; init; } = 0.3f;
     public int RestartEvery { get; init; } = 3;
-    public long QuantizeFrom { get; init; } = 4;
+    public long QuantizeFrom { get; init; } = 2;
     public bool Discriminates { get; init; } = true;
     public ISchedule? Schedule { get; init; }
     public Action<string> Warn { get; init; } = _ => { };

@@ -10,7 +10,7 @@ public sealed class TrainingMemoryTests
     public void StaysFlat(string kind)
     {
         using var device = Device.Cpu(2);
-        using (var trainer = TinyRuns.New(kind, device, options: new TinyOptions { DiscriminatorStart = 0 }))
+        using (var trainer = TinyRuns.New(kind, device, options: new TinyOptions { DiscriminatorStart = 0, QuantizeFrom = 0 }))
         {
             void Steps(int from, int to)
             {

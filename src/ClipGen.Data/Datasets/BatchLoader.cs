@@ -14,7 +14,7 @@ public sealed class BatchLoader : IDisposable
     private readonly BatchPlan plan;
     private readonly PictureCrop crop;
     private readonly int depth;
-    private readonly Action<string>? reportUnreadable;
+    private readonly Action<string, string>? reportUnreadable;
     private readonly Thread[] workers;
 
     // Why a picture cannot be read, so that it is tried once only. Whether it can does not depend on who asks: results stay the same.
@@ -35,12 +35,12 @@ public sealed class BatchLoader : IDisposable
     /// <param name="step">The step of the first batch.</param>
     /// <param name="threads">Worker threads; 0 is two, or one on a machine with one core.</param>
     /// <param name="depth">Batches that are made before they are asked for.</param>
-    /// <param name="reportUnreadable">Is told once of each picture that cannot be read, in the order of the batches, by the thread that takes them.</param>
+    /// <param name="reportUnreadable">Is told once of each picture that cannot be read, its name and why, in the order of the batches, by the thread that takes them.</param>
     /// <exception cref="ArgumentException">The plan is for another number of pictures.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A number is out of range.</exception>
     public BatchLoader(
         IPictureDataset dataset, BatchPlan plan, PictureCrop crop, long epoch = 0, long step = 0, int threads = 0, int depth = 4,
-        Action<string>? reportUnreadable = null)
+        Action<string, string>? reportUnreadable = null)
     {
         ArgumentNullException.ThrowIfNull(dataset);
         ArgumentNullException.ThrowIfNull(plan);
@@ -95,7 +95,7 @@ public sealed class BatchLoader : IDisposable
         next.Failure?.Throw();
         foreach (var index in next.Unreadable)
             if (reported.Add(index))
-                reportUnreadable?.Invoke(unreadable[index]);
+                reportUnreadable?.Invoke(dataset.NameOf(index), unreadable[index]);
         return next.Batch!;
     }
 

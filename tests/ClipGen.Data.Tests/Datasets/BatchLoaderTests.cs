@@ -55,7 +55,7 @@ public sealed class BatchLoaderTests
     {
         var reports = new List<string>();
         var dataset = new NumberedDataset(8) { Damaged = [2, 3, 7] };
-        using var loader = new BatchLoader(dataset, BatchPlan.Sequential(8, 4), Crop, threads: 2, reportUnreadable: reports.Add);
+        using var loader = new BatchLoader(dataset, BatchPlan.Sequential(8, 4), Crop, threads: 2, reportUnreadable: (_, why) => reports.Add(why));
         Assert.Equal([0, 1, 4, 4], loader.Next(TestContext.Current.CancellationToken).Indices);
         Assert.Equal(["2: damaged", "3: damaged"], reports);
         Assert.Equal(2, loader.UnreadableCount);
@@ -73,7 +73,7 @@ public sealed class BatchLoaderTests
         folder.Write("2.png", [.. "no picture"u8]);
         PictureFile.Save(new Picture(3_000_000, 1), folder["4.png"]); // can be read, but not resized to a square of 256
         var reports = new List<string>();
-        using var loader = new BatchLoader(new FolderDataset(folder.Root), BatchPlan.Sequential(5, 5), PictureCrop.Centre(256), reportUnreadable: reports.Add);
+        using var loader = new BatchLoader(new FolderDataset(folder.Root), BatchPlan.Sequential(5, 5), PictureCrop.Centre(256), reportUnreadable: (_, why) => reports.Add(why));
         Assert.Equal([0, 1, 3, 3, 0], loader.Next(TestContext.Current.CancellationToken).Indices);
         Assert.Equal(2, reports.Count);
         Assert.StartsWith($"{folder["2.png"]}: ", reports[0]);
