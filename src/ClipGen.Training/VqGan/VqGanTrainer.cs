@@ -128,7 +128,7 @@ public sealed class VqGanTrainer : ITrainer
         var batches = Enumerable.Range(0, options.Accumulate).Select(i => Upload(data.At(epoch, step * options.Accumulate + i, cancellation))).ToArray();
         var losses = training.Step(IsQuantized(epoch, step), IsAdversarial(epoch, step), batches);
         Count(losses.Codes);
-        Restart(batches[0], epoch * StepsPerEpoch + step);
+        Restart(batches[0], GlobalStep(epoch, step));
         return new Dictionary<string, double>
         {
             ["loss_g"] = losses.Generator,
@@ -212,10 +212,12 @@ public sealed class VqGanTrainer : ITrainer
         return PictureGrid.Make([.. shown.Pictures, .. PictureCodec.Pictures(model.Reconstruct(Upload(shown)))], shown.Pictures.Length);
     }
 
-    private bool IsQuantized(long epoch, long step) => epoch * StepsPerEpoch + step >= options.QuantizeFrom;
+    private long GlobalStep(long epoch, long step) => epoch * StepsPerEpoch + step;
+
+    private bool IsQuantized(long epoch, long step) => GlobalStep(epoch, step) >= options.QuantizeFrom;
 
     private bool IsAdversarial(long epoch, long step) => options.DiscriminatorStartStep >= 0
-        ? epoch * StepsPerEpoch + step >= options.DiscriminatorStartStep
+        ? GlobalStep(epoch, step) >= options.DiscriminatorStartStep
         : epoch + (double)step / StepsPerEpoch >= options.DiscriminatorStartEpoch;
 
     private Tensor Upload(PictureBatch batch) => device.From(batch.ToVqGan(), new Shape(batch.Pictures.Length, data.Side, data.Side, 3));

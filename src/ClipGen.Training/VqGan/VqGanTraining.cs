@@ -134,20 +134,20 @@ public sealed class VqGanTraining : IDisposable
             if (Recipe.SquaredWeight != 0) content = content.Add(Losses.MeanSquared(reconstruction, pictures).Affine(Recipe.SquaredWeight, 0));
             var total = quantizer is null ? content : content.Add(quantizer.Affine(Recipe.QuantizerWeight, 0));
 
-            double weight = 0, fooled = 0;
-            if (adversarial || Recipe.Discriminates)
+            double weight = 0;
+            Tensor? fooling = null;
+            if (adversarial)
             {
-                Tensor fooling;
-                using (adversarial ? null : Tape.Pause()) fooling = Losses.Adversarial(model.Discriminator!.ForwardTraining(reconstruction));
-                fooled = Number(fooling);
-                if (adversarial)
-                {
-                    weight = AdaptiveWeight(tape, content, fooling);
-                    total = total.Add(fooling.Affine((float)(weight * Recipe.AdversarialWeight), 0));
-                }
+                fooling = Losses.Adversarial(model.Discriminator!.ForwardTraining(reconstruction));
+                weight = AdaptiveWeight(tape, content, fooling);
+                total = total.Add(fooling.Affine((float)(weight * Recipe.AdversarialWeight), 0));
+            }
+            else if (Recipe.Discriminates)
+            {
+                using (Tape.Pause()) fooling = Losses.Adversarial(model.Discriminator!.ForwardTraining(reconstruction));
             }
             tape.Backward(total);
-            return new VqGanLosses(Number(total), Number(l1), perceptual is null ? 0 : Number(perceptual), quantizer is null ? 0 : Number(quantizer), fooled, weight, 0, 0, 0, codes?.ToArray<int>() ?? []);
+            return new VqGanLosses(Number(total), Number(l1), Number(perceptual), Number(quantizer), Number(fooling), weight, 0, 0, 0, codes?.ToArray<int>() ?? []);
         }
         finally
         {
@@ -247,5 +247,6 @@ public sealed class VqGanTraining : IDisposable
 
     private static bool IsDiscriminator(Parameter parameter) => parameter.Name.StartsWith("discriminator.", StringComparison.Ordinal);
 
-    private static double Number(Tensor one) => one.ToFloats()[0];
+    /// <summary>A loss as a number; 0 for one that has no part in the step.</summary>
+    private static double Number(Tensor? loss) => loss?.ToFloats()[0] ?? 0;
 }
