@@ -35,16 +35,14 @@ internal static class TrainingCases
     /// <summary>The small GPT: 6 layers of 192 on 64 codes.</summary>
     public static (Action Run, IDisposable[] Owned) ShapesGpt(Device device, int batch)
     {
-        var config = GptConfig.Medium with { Layers = 6, Width = 192, Heads = 6, Vocabulary = 1024, BlockSize = 64, ConditionSize = 128 };
-        return Gpt(device, GptModel.Load(device, new InitialWeights(ModelKind.Gpt, StateDicts.Gpt(config), 0), 6, WeightForm.Trainable), batch, 0);
+        return Gpt(device, GptModel.Load(device, new InitialWeights(ModelKind.Gpt, StateDicts.Gpt(ShapesModels.Gpt), 0), ShapesModels.Gpt.Heads, WeightForm.Trainable), batch, 0);
     }
 
     /// <summary>The small VQ-GAN at 64 pixels, without LPIPS and discriminator.</summary>
     public static (Action Run, IDisposable[] Owned) ShapesVqGan(Device device, int batch)
     {
-        var config = new VqGanConfig { Channels = 32, Multipliers = [1, 1, 2, 4], ResidualBlocks = [0, 1, 1, 1], AttentionLevels = [], Codes = 1024, CodeSize = 8, DiscriminatorChannels = 16 };
-        var options = new Dictionary<string, int> { ["groups"] = 1 };
-        var model = VqGanModel.Load(device, new InitialWeights(ModelKind.VqGan, StateDicts.VqGan(config), 0, options), WeightForm.Trainable);
+        var options = new Dictionary<string, int> { ["groups"] = ShapesModels.VqGanGroups };
+        var model = VqGanModel.Load(device, new InitialWeights(ModelKind.VqGan, StateDicts.VqGan(ShapesModels.VqGan), 0, options), WeightForm.Trainable);
         return VqGan(device, model, null, batch, 64, adversarial: false);
     }
 
@@ -53,21 +51,8 @@ internal static class TrainingCases
     {
         device.Backend.PoolLimit = long.MaxValue;
         var tokenizer = new WordTokenizer(ShapeCaptions.Words);
-        var config = new ClipConfig
-        {
-            EmbeddingSize = 128,
-            PatchSize = 8,
-            Patches = 64,
-            VisionWidth = 128,
-            VisionLayers = 4,
-            VisionHeads = 4,
-            ContextLength = ShapeCaptions.ContextLength,
-            VocabularySize = tokenizer.VocabularySize,
-            TextWidth = 128,
-            TextLayers = 3,
-            TextHeads = 4,
-        };
-        var options = new Dictionary<string, int> { ["vision_heads"] = 4, ["text_heads"] = 4 };
+        var config = ShapesModels.Clip;
+        var options = new Dictionary<string, int> { ["vision_heads"] = config.VisionHeads, ["text_heads"] = config.TextHeads };
         var model = ClipModel.Load(device, new InitialWeights(ModelKind.Clip, StateDicts.Clip(config), 0, options), null, WeightForm.Trainable);
         var training = new ClipTraining(model, new ClipRecipe { LearningRate = 1e-3 });
         var pictures = BenchCases.Normal(device, new Shape(batch, 64, 64, 3), 1);

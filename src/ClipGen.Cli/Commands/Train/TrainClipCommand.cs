@@ -14,12 +14,12 @@ namespace ClipGen.Cli.Commands.Train;
 /// <summary><c>train clip</c>: pictures and sentences in one space.</summary>
 internal sealed class TrainClipCommand(TextWriter output, TextWriter error) : TrainCommand(output, error)
 {
-    private readonly Option<int> embedding = new("--embedding") { Description = "Width of the shared space", DefaultValueFactory = _ => 128 };
-    private readonly Option<int> patch = new("--patch") { Description = "Side of a patch in pixels", DefaultValueFactory = _ => 8 };
-    private readonly Option<int> visionWidth = new("--vision-width") { Description = "Channels of the vision tower", DefaultValueFactory = _ => 128 };
-    private readonly Option<int> visionLayers = new("--vision-layers") { Description = "Blocks of the vision tower", DefaultValueFactory = _ => 4 };
-    private readonly Option<int> textWidth = new("--text-width") { Description = "Channels of the text tower", DefaultValueFactory = _ => 128 };
-    private readonly Option<int> textLayers = new("--text-layers") { Description = "Blocks of the text tower", DefaultValueFactory = _ => 3 };
+    private readonly Option<int> embedding = new("--embedding") { Description = "Width of the shared space", DefaultValueFactory = _ => ShapesModels.Clip.EmbeddingSize };
+    private readonly Option<int> patch = new("--patch") { Description = "Side of a patch in pixels", DefaultValueFactory = _ => ShapesModels.Clip.PatchSize };
+    private readonly Option<int> visionWidth = new("--vision-width") { Description = "Channels of the vision tower", DefaultValueFactory = _ => ShapesModels.Clip.VisionWidth };
+    private readonly Option<int> visionLayers = new("--vision-layers") { Description = "Blocks of the vision tower", DefaultValueFactory = _ => ShapesModels.Clip.VisionLayers };
+    private readonly Option<int> textWidth = new("--text-width") { Description = "Channels of the text tower", DefaultValueFactory = _ => ShapesModels.Clip.TextWidth };
+    private readonly Option<int> textLayers = new("--text-layers") { Description = "Blocks of the text tower", DefaultValueFactory = _ => ShapesModels.Clip.TextLayers };
     private readonly Option<double> decay = new("--weight-decay") { Description = "Decay of all matrices", DefaultValueFactory = _ => 0.05 };
 
     protected override string Kind => "clip";

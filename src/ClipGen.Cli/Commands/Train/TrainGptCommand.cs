@@ -86,7 +86,7 @@ internal sealed class TrainGptCommand(TextWriter output, TextWriter error) : Tra
             else
             {
                 var grid = job.Data.Side / codec.Factor;
-                var config = Sizes(Noted(parsed, gpt, shapes ? "6x192x6" : "gpt2_medium")) with { Vocabulary = codec.Codes, BlockSize = grid * grid, ConditionSize = embedder.Config.EmbeddingSize };
+                var config = Sizes(Noted(parsed, gpt, shapes ? $"{ShapesModels.Gpt.Layers}x{ShapesModels.Gpt.Width}x{ShapesModels.Gpt.Heads}" : "gpt2_medium")) with { Vocabulary = codec.Codes, BlockSize = grid * grid, ConditionSize = embedder.Config.EmbeddingSize };
                 if (grid < 2) throw new UsageException($"--size {job.Data.Side}: pictures have {grid} x {grid} codes, expected at least 2 x 2");
                 sizes = new Dictionary<string, int> { ["heads"] = config.Heads };
                 model = GptModel.Load(job.Device, new InitialWeights(ModelKind.Gpt, StateDicts.Gpt(config), job.Seed, sizes), null, WeightForm.Trainable);

@@ -116,20 +116,20 @@ internal sealed class TrainVqGanCommand(TextWriter output, TextWriter error) : T
 
     private (VqGanConfig Config, int Groups) Sizes(ParseResult parsed, bool shapes)
     {
-        var reference = new VqGanConfig();
-        var levels = Integers("--multipliers", Noted(parsed, multipliers, shapes ? "1,1,2,4" : string.Join(',', reference.Multipliers)));
-        var attentive = Noted(parsed, attention, shapes ? "none" : "4");
+        var usual = shapes ? ShapesModels.VqGan : new VqGanConfig();
+        var levels = Integers("--multipliers", Noted(parsed, multipliers, string.Join(',', usual.Multipliers)));
+        var attentive = Noted(parsed, attention, usual.AttentionLevels.Count == 0 ? "none" : string.Join(',', usual.AttentionLevels));
         var config = new VqGanConfig
         {
-            Channels = Noted(parsed, channels, shapes ? 32 : reference.Channels),
+            Channels = Noted(parsed, channels, usual.Channels),
             Multipliers = levels,
-            ResidualBlocks = Integers("--blocks", Noted(parsed, blocks, shapes ? "0,1,1,1" : "2")),
+            ResidualBlocks = Integers("--blocks", Noted(parsed, blocks, string.Join(',', usual.ResidualBlocks))),
             AttentionLevels = attentive == "none" ? [] : Integers("--attention-levels", attentive),
-            Codes = Noted(parsed, codes, shapes ? 1024 : reference.Codes),
-            CodeSize = Noted(parsed, codeSize, shapes ? 8 : reference.CodeSize),
-            DiscriminatorChannels = Noted(parsed, discChannels, shapes ? 16 : reference.DiscriminatorChannels),
+            Codes = Noted(parsed, codes, usual.Codes),
+            CodeSize = Noted(parsed, codeSize, usual.CodeSize),
+            DiscriminatorChannels = Noted(parsed, discChannels, usual.DiscriminatorChannels),
         };
-        var count = Noted(parsed, groups, shapes ? 1 : 32);
+        var count = Noted(parsed, groups, shapes ? ShapesModels.VqGanGroups : 32);
         foreach (var (option, value) in new[] { ("--channels", config.Channels), ("--codes", config.Codes), ("--code-size", config.CodeSize), ("--disc-channels", config.DiscriminatorChannels), ("--groups", count) })
             if (value is < 1 or > 1 << 20) throw new UsageException($"{option} {value}: expected 1 or more");
         if (config.Channels % count != 0) throw new UsageException($"--channels {config.Channels}: expected a multiple of the {count} groups of a group norm (--groups)");
