@@ -83,16 +83,16 @@ internal static unsafe class GemmTile
     }
 
     /// <summary>
-    /// The same for a convolution, whose k runs over the rows of the filter and, in each, over columns and channels: a run of
-    /// <paramref name="run"/> floats that is contiguous in the picture too. A tile either lies in a panel like those of
-    /// <see cref="MultiplyTiles"/>, or, where all its patches are inside the picture, is read in place; <paramref name="rowOffsets"/> are the
-    /// distances from a patch's first pixel to the begin of each run. Blocks of k end at the end of a run.
+    /// The same where tiles need not be panels: a tile that lies in memory as rows, evenly spaced, is read in place. For a product there is one run, all of k. For a convolution
+    /// k runs over the rows of the filter and, in each, over columns and channels: a run of <paramref name="run"/> floats that is contiguous in the picture too, and
+    /// <paramref name="rowOffsets"/> are the distances from a patch's first pixel to the begin of each. Blocks of k end at the end of a run.
     /// </summary>
-    public static void MultiplyPatches(SimdLevel level, ReadOnlySpan<PatchTile> tiles, ReadOnlySpan<long> rowOffsets, int run, float* bGroup, int columns, float* sums)
+    public static void MultiplyRows(SimdLevel level, ReadOnlySpan<RowTile> tiles, ReadOnlySpan<long> rowOffsets, int run, float* bGroup, int columns, float* sums)
     {
         var tileRows = Rows(level);
         var width = Width(level);
         var depthOfAll = rowOffsets.Length * run;
+        if (depthOfAll == 0) new Span<float>(sums, tiles.Length * tileRows * Columns).Clear();
         var panelFloats = (long)depthOfAll * PanelColumns;
         var aheadStep = Math.Max(1, PanelColumns * sizeof(float) / tiles.Length);
         for (var row = 0; row < rowOffsets.Length; row++)
@@ -151,31 +151,31 @@ internal static unsafe class GemmTile
     }
 }
 
-/// <summary>Rows of a convolution's patch matrix that share a register tile.</summary>
-internal readonly unsafe struct PatchTile
+/// <summary>Rows of A that share a register tile: of a matrix, or patches of a picture.</summary>
+internal readonly unsafe struct RowTile
 {
-    private PatchTile(float* data, int rows, long stride)
+    private RowTile(float* data, int rows, long stride)
     {
         Data = data;
         Rows = rows;
         Stride = stride;
     }
 
-    /// <summary>Patches copied into a panel [k][tile rows].</summary>
-    public static PatchTile Packed(float* panel, int rows) => new(panel, rows, 0);
+    /// <summary>Rows copied into a panel [k][tile rows].</summary>
+    public static RowTile Packed(float* panel, int rows) => new(panel, rows, 0);
 
-    /// <summary>Patches of neighbouring outputs that lie wholly inside the picture: the first patch's first pixel, and the distance to the next patch.</summary>
-    public static PatchTile InPlace(float* firstPixel, int rows, long stride) => new(firstPixel, rows, stride);
+    /// <summary>As many rows as a tile has, where they lie: the first one, and the distance to the next. Patches that lie wholly inside the picture are such rows.</summary>
+    public static RowTile InPlace(float* first, int rows, long stride) => new(first, rows, stride);
 
-    /// <summary>The panel, or the first patch's first pixel.</summary>
+    /// <summary>The panel, or the first row.</summary>
     public float* Data { get; }
 
     /// <summary>Rows that count.</summary>
     public int Rows { get; }
 
-    /// <summary>Floats between two patches; 0 for a panel.</summary>
+    /// <summary>Floats between two rows; 0 for a panel.</summary>
     public long Stride { get; }
 
-    /// <summary>Whether the patches were copied.</summary>
+    /// <summary>Whether the rows were copied.</summary>
     public bool IsPacked => Stride == 0;
 }

@@ -214,7 +214,7 @@ public sealed unsafe partial class CpuBackend : IConv2d
                 var rows = Math.Min(stripTiles * tileRows, pixels - firstPixel);
                 var tileCount = (rows + tileRows - 1) / tileRows;
                 var patches = shared ? sharedPanels : rowScratch.Floats(stripTiles * panelFloats + 16);
-                Span<PatchTile> tiles = stackalloc PatchTile[tileCount];
+                Span<RowTile> tiles = stackalloc RowTile[tileCount];
                 for (var t = 0; t < tileCount; t++)
                 {
                     var pixel = firstPixel + t * tileRows;
@@ -222,19 +222,19 @@ public sealed unsafe partial class CpuBackend : IConv2d
                     var border = borderTiles[strip * stripTiles + t];
                     if (border < 0)
                     {
-                        tiles[t] = PatchTile.InPlace(Conv2dPatches.FirstPixel(picture, s, pixel), count, (long)s.Stride * s.Channels);
+                        tiles[t] = RowTile.InPlace(Conv2dPatches.FirstPixel(picture, s, pixel), count, (long)s.Stride * s.Channels);
                         continue;
                     }
                     var panel = patches + (shared ? border : t) * panelFloats;
                     if (!shared) Conv2dPatches.Pack(picture, s, pixel, count, tileRows, panel);
-                    tiles[t] = PatchTile.Packed(panel, count);
+                    tiles[t] = RowTile.Packed(panel, count);
                 }
                 var sums = sumScratch.Floats(TilesPerPass * GemmTile.MaxRows * GemmTile.Columns);
                 for (var group = slice * perSlice; group < Math.Min(columnGroups, (slice + 1) * perSlice); group++)
                 {
                     var column = group * GemmTile.Columns;
                     var columns = Math.Min(GemmTile.Columns, n - column);
-                    GemmTile.MultiplyPatches(level, tiles, rowOffsets, s.KernelWidth * s.Channels, panels + (long)column * k, columns, sums);
+                    GemmTile.MultiplyRows(level, tiles, rowOffsets, s.KernelWidth * s.Channels, panels + (long)column * k, columns, sums);
                     // Row by row of the output, whose pixels are evenly spaced only inside a row; one stretch where rows follow each other.
                     for (var done = 0; done < rows;)
                     {

@@ -150,7 +150,7 @@ public sealed unsafe partial class CpuBackend
         for (var first = 0L; first < pixels; first += block)
         {
             var count = (int)Math.Min(block, pixels - first);
-            var rows = PackA(dy + first * outputs, count, outputs, transposed: false, k);
+            var rows = TilesOf(dy + first * outputs, count, outputs, transposed: false, k);
             MultiplyPanels(rows, count, outputs, PanelsOf(packed), new ProductOutput(default, gradients, k), k);
             var start = first;
             RunParts(count, (long)count * k > ParallelPacking, p =>

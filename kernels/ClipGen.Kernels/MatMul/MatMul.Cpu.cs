@@ -16,6 +16,10 @@ public sealed unsafe partial class CpuBackend : IMatMul
     // Below this many floats the same holds for packing them.
     private const long ParallelPacking = 1 << 14;
 
+    // Rows of A are read in place where they meet fewer columns of B than this: a copy into tiles costs as much as some dozens of columns, but many
+    // columns earn it back, for the copy is one stream where the rows are several.
+    private const int ColumnsWorthPacking = 1024;
+
     // Panels of a transposed operand that are written side by side, row by row of the source.
     private const int PanelsSideBySide = 8;
 
@@ -48,8 +52,7 @@ public sealed unsafe partial class CpuBackend : IMatMul
         Arguments.Length(a, (long)m * b.K);
         CheckProduct(m, b.N, epilogue, output);
         if (m == 0 || b.N == 0) return;
-        var packed = PackA(Pointer(a), m, b.K, transposed: false, b.N);
-        MultiplyPanels(packed, m, b.K, PanelsOf(b), new ProductOutput(epilogue, output, b.N), b.N);
+        MultiplyPanels(TilesOf(Pointer(a), m, b.K, transposed: false, b.N), m, b.K, PanelsOf(b), new ProductOutput(epilogue, output, b.N), b.N);
     }
 
     /// <inheritdoc/>
@@ -62,7 +65,7 @@ public sealed unsafe partial class CpuBackend : IMatMul
         CheckProduct(m, n, epilogue, output);
         if (m == 0 || n == 0) return;
 
-        var packed = PackA(Pointer(a), m, k, shape.TransposeA, n);
+        var tiles = TilesOf(Pointer(a), m, k, shape.TransposeA, n);
         var source = Pointer(b);
         // B is packed a slice of columns at a time, each of which is used up while it is in the last-level cache: it never goes back to memory.
         var groups = GemmTile.Groups(n);
@@ -76,7 +79,7 @@ public sealed unsafe partial class CpuBackend : IMatMul
             var columns = Math.Min(perSlice * GemmTile.Columns, n - column);
             if (shape.TransposeB) PackPlainColumns(source + column, n, columns, k, panels);
             else PackPlainRows(source + (long)column * k, columns, k, panels);
-            MultiplyPanels(packed, m, k, panels, target.From(column), columns);
+            MultiplyPanels(tiles, m, k, panels, target.From(column), columns);
         }
     }
 
@@ -142,19 +145,17 @@ public sealed unsafe partial class CpuBackend : IMatMul
         }
     }
 
-    /// <summary>A into tiles, once for all columns. The block belongs to this thread, until it asks for the next, and is only read by the others.</summary>
-    private float* PackA(float* a, int m, int k, bool transposed, int n)
+    /// <summary>A as the tiles of a product with <paramref name="n"/> columns. Copies belong to this thread, until it asks for the next, and are only read by the others.</summary>
+    private ProductTiles TilesOf(float* a, int m, int k, bool transposed, int n)
     {
         var tileRows = GemmTile.Rows(Simd);
+        var whole = transposed || n >= ColumnsWorthPacking || k == 0 ? 0 : m / tileRows;
         var tiles = (m + tileRows - 1) / tileRows;
-        var packed = rowScratch.Floats((long)tiles * tileRows * k + 16);
-        if (transposed)
-        {
-            PackAColumns(a, m, m, k, packed, k);
-            return packed;
-        }
-        RunParts(tiles, tiles >= 2 * Workers.Threads && (long)m * n * k > ParallelWork, tile => PackTile(a, m, k, tile, tileRows, packed));
-        return packed;
+        var panelFloats = (long)tileRows * k;
+        var packed = rowScratch.Floats((tiles - whole) * panelFloats + 16);
+        if (transposed) PackAColumns(a, m, m, k, packed, k);
+        else RunParts(tiles - whole, tiles - whole >= 2 * Workers.Threads && (long)m * n * k > ParallelWork, tile => PackTile(a, m, k, whole + tile, tileRows, packed + tile * panelFloats));
+        return new ProductTiles(a, k, tileRows, whole, packed);
     }
 
     /// <summary><paramref name="depth"/> rows of M, <paramref name="stride"/> floats apart, into tiles of <paramref name="tileDepth"/> steps.</summary>
@@ -220,8 +221,24 @@ public sealed unsafe partial class CpuBackend : IMatMul
         }
     }
 
-    /// <summary>The product of packed operands: tiles of A times all panels of a B with <paramref name="n"/> columns.</summary>
-    private void MultiplyPanels(float* packed, int m, int k, float* panels, ProductOutput output, int n)
+    /// <summary>Tiles of A: the first ones are read where they lie, row-major; the others are copies, [k][tile rows] one after another.</summary>
+    /// <param name="rows">A, where tiles are read in place.</param>
+    /// <param name="k">Depth, the distance between two rows.</param>
+    /// <param name="tileRows">Rows of a tile.</param>
+    /// <param name="inPlace">Tiles that are read in place.</param>
+    /// <param name="packed">The copies.</param>
+    private readonly struct ProductTiles(float* rows, int k, int tileRows, int inPlace, float* packed)
+    {
+        public static ProductTiles Packed(float* packed, int k, int tileRows) => new(null, k, tileRows, 0, packed);
+
+        /// <summary>A tile, of which so many rows count.</summary>
+        public RowTile this[int tile, int count] => tile < inPlace
+            ? RowTile.InPlace(rows + (long)tile * tileRows * k, count, k)
+            : RowTile.Packed(packed + (long)(tile - inPlace) * tileRows * k, count);
+    }
+
+    /// <summary>Tiles of A times all panels of a B with <paramref name="n"/> columns.</summary>
+    private void MultiplyPanels(ProductTiles a, int m, int k, float* panels, ProductOutput output, int n)
     {
         var level = Simd;
         var tileRows = GemmTile.Rows(level);
@@ -246,23 +263,25 @@ public sealed unsafe partial class CpuBackend : IMatMul
             var firstTile = pass * tilesPerPass;
             var firstRow = firstTile * tileRows;
             var rows = Math.Min(m - firstRow, tilesPerPass * tileRows);
+            Span<RowTile> passTiles = stackalloc RowTile[(rows + tileRows - 1) / tileRows];
+            for (var t = 0; t < passTiles.Length; t++) passTiles[t] = a[firstTile + t, Math.Min(tileRows, rows - t * tileRows)];
             var sums = sumScratch.Floats(TilesPerPass * GemmTile.MaxRows * GemmTile.Columns);
             for (var group = slice * perSlice; group < Math.Min(columnGroups, (slice + 1) * perSlice); group++)
             {
                 var column = group * GemmTile.Columns;
                 var columns = Math.Min(GemmTile.Columns, n - column);
-                GemmTile.MultiplyTiles(level, packed + (long)firstTile * tileRows * k, rows, k, panels + (long)column * k, k, columns, sums);
+                GemmTile.MultiplyRows(level, passTiles, [0L], k, panels + (long)column * k, columns, sums);
                 output.Store(level, sums, firstRow, rows, column, columns);
             }
         });
     }
 
-    private static void PackTile(float* x, int m, int k, int tile, int tileRows, float* packed)
+    private static void PackTile(float* x, int m, int k, int tile, int tileRows, float* panel)
     {
         var rows = stackalloc float*[GemmTile.MaxRows];
         var first = tile * tileRows;
         var count = Math.Min(tileRows, m - first);
         for (var r = 0; r < count; r++) rows[r] = x + (long)(first + r) * k;
-        TilePacking.PackA(rows, count, k, tileRows, packed + (long)tile * tileRows * k);
+        TilePacking.PackA(rows, count, k, tileRows, panel);
     }
 }

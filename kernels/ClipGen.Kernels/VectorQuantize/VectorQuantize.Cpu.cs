@@ -48,7 +48,7 @@ public sealed unsafe partial class CpuBackend : IVectorQuantize
             var scores = a + (long)tiles * tileRows * width;
             var rowScores = GemmTile.Groups(codes) * GemmTile.Columns;
             var sums = sumScratch.Floats(TilesPerPass * GemmTile.MaxRows * GemmTile.Columns);
-            for (var tile = 0; tile < tiles; tile++) PackTile(x + (long)first * width, count, width, tile, tileRows, a);
+            for (var tile = 0; tile < tiles; tile++) PackTile(x + (long)first * width, count, width, tile, tileRows, a + (long)tile * tileRows * width);
             // 1. Scores |e|² − 2 x·e in float for a few dozen rows (never for all rows at once).
             for (var panel = 0; panel < GemmTile.Groups(codes); panel++)
             {
