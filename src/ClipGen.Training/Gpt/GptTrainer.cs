@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using ClipGen.Data;
 using ClipGen.Data.Datasets;
@@ -8,6 +9,7 @@ using ClipGen.Models.Pipeline;
 using ClipGen.Models.VqGan;
 using ClipGen.Tensors;
 using ClipGen.Training.Checkpoints;
+using ClipGen.Training.Control;
 using ClipGen.Training.Reporting;
 
 namespace ClipGen.Training.Gpt;
@@ -34,6 +36,9 @@ public sealed record GptTrainerOptions
 /// <summary><c>train gpt</c>: pictures become codes and CLIP embeddings through two frozen models, and the GPT learns the one from the other.</summary>
 public sealed class GptTrainer : ITrainer
 {
+    // How often encoding all pictures says how far it is.
+    private static readonly TimeSpan TellEvery = TimeSpan.FromSeconds(10);
+
     private readonly Device device;
     private readonly GptModel model;
     private readonly VqGanModel vqgan;
@@ -197,8 +202,16 @@ public sealed class GptTrainer : ITrainer
         var (codes, embeddings) = (new int[count][], new float[checked(count * clip.Config.EmbeddingSize)]);
         var plan = BatchPlan.Sequential(count, 64);
         using var loader = data.All(plan);
+        var clock = Stopwatch.StartNew();
+        var told = TimeSpan.Zero;
         for (var step = 0L; step < plan.StepsPerEpoch; step++)
         {
+            if (step > 0 && clock.Elapsed - told >= TellEvery)
+            {
+                told = clock.Elapsed;
+                var done = step * plan.Batch;
+                note(string.Create(CultureInfo.InvariantCulture, $"encoded {done:N0} of {count:N0} pictures, {done / told.TotalSeconds:F1} images/s, {DurationText.Of(told * ((double)(count - done) / done))} left"));
+            }
             using var scope = new TensorScope();
             var batch = loader.Next(cancellation);
             var (rows, vectors) = Encode(batch);
