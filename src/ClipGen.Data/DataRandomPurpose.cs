@@ -23,4 +23,7 @@ internal static class DataRandomPurpose
 
     /// <summary>Which pictures of a folder are kept for validation.</summary>
     public const uint Validation = 0x106;
+
+    /// <summary>Scenes that differ from another in one thing.</summary>
+    public const uint HardNegative = 0x107;
 }

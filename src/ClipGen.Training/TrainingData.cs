@@ -23,12 +23,12 @@ public sealed class TrainingData : IDisposable
     /// <param name="seed">Decides order and crops.</param>
     /// <param name="overfit">Give the first batch again and again.</param>
     /// <param name="warn">Is told of pictures that can't be read.</param>
-    /// <exception cref="DataException">The dataset has fewer pictures than a batch, nothing is left to validate on, or no picture of either part can be read.</exception>
+    /// <exception cref="DataException">The dataset has fewer pictures than a batch, a batch would tear apart what belongs together, nothing is left to validate on, or no picture of either part can be read.</exception>
     public TrainingData(DatasetSplit split, int side, int batch, ulong seed, bool overfit, Action<string> warn)
     {
         (train, Side, this.overfit, this.warn) = (split.Train, side, overfit, warn);
         crop = PictureCrop.Random(side, seed);
-        plan = new BatchPlan(train.Count, batch, seed);
+        plan = new BatchPlan(train.Count, batch, seed, train.Together);
         // What would end a run at its first validation, after an epoch of work, ends it here.
         Validation = split.Validation ?? throw new DataException($"{train.Name}: a single picture leaves nothing to validate on; give more pictures");
         RequireReadable(train, "", "");

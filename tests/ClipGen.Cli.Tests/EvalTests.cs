@@ -15,15 +15,16 @@ public sealed class EvalTests(ShapesModel shapes, SmallModels models)
         using var folder = new TemporaryFolder();
         var run = await CliRun.Succeeds("eval", "shapes", "--model", shapes.Pretrained, "--prompts", "2", "--candidates", "2", "--out", folder["sheets"]);
         var lines = run.OutputLines;
-        Assert.Equal(12, lines.Length);
+        Assert.Equal(13, lines.Length);
         Assert.Matches(@"^detector: \d+ of 1000 fresh scenes read right \((99|100)\.\d %\)$", lines[0]);
         Assert.Matches(@"^seen, one object +best of 2 +2 +\d+\.\d +\d+\.\d to \d+\.\d +(\d+\.\d +){3}- +\d+\.\d$", lines[2]);
         Assert.Matches(@"^ +first +2 +", lines[3]);
         Assert.Matches(@"^held out, two objects +best of 2 +2 +\d+\.\d +\d+\.\d to \d+\.\d( +\d+\.\d){5}$", lines[8]);
         Assert.Contains("embeddings of 256 scenes", lines[10]);
-        Assert.Contains("VQ-GAN on 512 scenes", lines[11]);
+        Assert.Matches(@"^of 8 sentences that differ in one thing, the right one is nearest to \d+\.\d % of \d+ pictures of one object and \d+\.\d % of \d+ of two$", lines[11]);
+        Assert.Contains("VQ-GAN on 512 scenes", lines[12]);
         // A stage that takes long is told of more than once.
-        Assert.Equal(["detector:", "prompts:", "embeddings:", "reconstructions:"], run.ErrorLines.Select(line => line.Split(' ')[0]).Distinct());
+        Assert.Equal(["detector:", "prompts:", "embeddings:", "hard", "reconstructions:"], run.ErrorLines.Select(line => line.Split(' ')[0]).Distinct());
 
         Assert.Equal(["sheets", "sheets/captions.txt", "sheets/held-out-one.png", "sheets/held-out-two.png", "sheets/seen-one.png", "sheets/seen-two.png"], folder.Names);
         var sheet = PictureFile.Load(folder["sheets/seen-one.png"]);
@@ -48,6 +49,8 @@ public sealed class EvalTests(ShapesModel shapes, SmallModels models)
         Assert.Equal(JsonValueKind.Null, groups[0].GetProperty("best").GetProperty("relation").ValueKind);
         Assert.Equal(JsonValueKind.Number, groups[1].GetProperty("first").GetProperty("relation").ValueKind);
         Assert.InRange(root.GetProperty("embeddings").GetProperty("matching").GetDouble(), -1, 1);
+        var hard = root.GetProperty("hard_negatives");
+        Assert.Equal(256, hard.GetProperty("one_object").GetProperty("count").GetInt32() + hard.GetProperty("two_objects").GetProperty("count").GetInt32());
         Assert.Equal(32, root.GetProperty("vqgan").GetProperty("codes").GetInt32());
     }
 

@@ -11,7 +11,7 @@ internal static class TinyTraining
 
     /// <summary><c>train clip</c>: four patches.</summary>
     public static string[] Clip(string folder, params string[] more) => Job("clip", folder, more,
-        "--patch", "12", "--embedding", "16", "--vision-width", "32", "--vision-layers", "1", "--text-width", "32", "--text-layers", "1");
+        "--patch", "12", "--embedding", "16", "--vision-width", "32", "--vision-layers", "1", "--text-width", "32", "--text-layers", "1", "--hard-negatives", "4");
 
     /// <summary><c>train gpt</c> over the two: 12 x 12 codes.</summary>
     public static string[] Gpt(string folder, string vqgan, string clip, params string[] more) => Job("gpt", folder, more,

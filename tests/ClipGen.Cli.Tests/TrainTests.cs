@@ -120,6 +120,8 @@ public sealed class TrainTests : IDisposable
     public async Task OptionsOfOtherKinds()
     {
         await Refused(Usage, "--patch 7", TinyTraining.Clip(place["run"], "--patch", "7"));
+        await Refused(Usage, "--hard-negatives", TinyTraining.Clip(place["run"], "--hard-negatives", "9"));
+        await Refused(Usage, "--bs 6", TinyTraining.Clip(place["run"], "--bs", "6"));
         await Refused(Usage, "--vision-width 48", TinyTraining.Clip(place["run"], "--vision-width", "48"));
         await Refused(Usage, "--scenes", ["train", "vqgan", "--ds", Path.Combine(RepositoryPaths.Golden, "images", "files"), "--scenes", "10"]);
         await Refused(Job, "nothing.pt", TinyTraining.Gpt(place["run"], place["nothing.pt"], place["nothing.pt"]));
@@ -184,6 +186,18 @@ public sealed class TrainTests : IDisposable
             of.Find("opt_g.state.0.step")!.ReadFloats(0, step);
             return step[0];
         }
+    }
+
+    [Fact]
+    public async Task ABranchMayHaveDataOfItsOwn()
+    {
+        await CliRun.Succeeds(TinyTraining.Clip(place["clip"], "--max-steps", "2"));
+        var latest = Path.Combine(place["clip"], "latest.pt");
+        var branch = await CliRun.Succeeds(TinyTraining.Clip(place["branch"], "--resume", latest, "--hard-negatives", "2", "--max-steps", "3", "--log-every", "1"));
+        Assert.Contains($"warning: --hard-negatives 2: {latest} was begun with --hard-negatives 4", branch.ErrorLines);
+        Assert.Contains(branch.ErrorLines, line => line.StartsWith("epoch 0  step 3/3  ", StringComparison.Ordinal));
+        Assert.Contains("--hard-negatives 4", await CliRun.Fails(Usage, "--hard-negatives 2", TinyTraining.Clip(place["clip"], "--hard-negatives", "2", "--max-steps", "3")));
+        Assert.Contains("--seed 0", await CliRun.Fails(Usage, "--seed 7", TinyTraining.Clip(place["other"], "--resume", latest, "--seed", "7")));
     }
 
     // One line, and no folder of a run.

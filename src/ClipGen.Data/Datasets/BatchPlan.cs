@@ -11,16 +11,21 @@ public sealed class BatchPlan
 
     private readonly ulong seed;
     private readonly bool shuffled;
+    private readonly int together = 1;
 
     /// <summary>A plan for training.</summary>
     /// <param name="count">Pictures of the dataset.</param>
     /// <param name="batch">Pictures of a batch.</param>
     /// <param name="seed">Decides the order.</param>
-    /// <exception cref="DataException">There are fewer pictures than a batch has.</exception>
+    /// <param name="together">Neighbours that stay side by side, in their order; a divisor of the batch. What does not fill such a group at the end is never taken.</param>
+    /// <exception cref="DataException">There are fewer pictures than a batch has, or a batch is no multiple of what stays together.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A number is below 1, or the count above 2^62.</exception>
-    public BatchPlan(long count, int batch, ulong seed)
+    public BatchPlan(long count, int batch, ulong seed, int together = 1)
         : this(count, batch, seed, shuffled: true)
     {
+        ArgumentOutOfRangeException.ThrowIfLessThan(together, 1);
+        if (batch % together != 0) throw new DataException($"a batch of {batch:N0} pictures can't be made of groups of {together}: give a --bs that is a multiple of {together}");
+        this.together = together;
         if (count < batch)
             throw new DataException($"the dataset has {count:N0} {(count == 1 ? "picture" : "pictures")}, fewer than a batch of {batch:N0}: give --bs {count} or less, or more pictures");
         StepsPerEpoch = count / batch;
@@ -57,8 +62,8 @@ public sealed class BatchPlan
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(step, StepsPerEpoch);
         var first = step * Batch;
         var indices = new long[Math.Min(Batch, Count - first)];
-        var order = new IndexPermutation(Count, shuffled ? new CounterRandom(seed, DataRandomPurpose.Order, epoch).NextKey() : 0);
-        for (var i = 0; i < indices.Length; i++) indices[i] = shuffled ? order[first + i] : first + i;
+        var order = new IndexPermutation(Count / together, shuffled ? new CounterRandom(seed, DataRandomPurpose.Order, epoch).NextKey() : 0);
+        for (var i = 0; i < indices.Length; i++) indices[i] = shuffled ? order[(first + i) / together] * together + i % together : first + i;
         return indices;
     }
 }

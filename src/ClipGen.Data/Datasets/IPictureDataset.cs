@@ -9,6 +9,9 @@ public interface IPictureDataset
     /// <summary>How many pictures there are.</summary>
     long Count { get; }
 
+    /// <summary>Pictures that come in one batch, side by side: those from a multiple of this number to the next. 1 where pictures are independent.</summary>
+    int Together => 1;
+
     /// <summary>Picture <paramref name="index"/>, of whatever size it has.</summary>
     /// <exception cref="DataException">The picture cannot be read.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The index is not below the count.</exception>

@@ -15,11 +15,12 @@ public static class PictureDatasets
     /// <param name="nameOrPath">What to open.</param>
     /// <param name="seed">The stream of scenes of the synthetic world.</param>
     /// <param name="shapesCount">Scenes of an epoch of the synthetic world.</param>
+    /// <param name="shapesFamily">Its scenes that come together, each but the first a hard negative of the first; 1 for independent ones.</param>
     /// <exception cref="DataException">There is no such thing, or no picture in it.</exception>
-    public static IPictureDataset Open(string nameOrPath, ulong seed = 0, long shapesCount = ShapesCount)
+    public static IPictureDataset Open(string nameOrPath, ulong seed = 0, long shapesCount = ShapesCount, int shapesFamily = 1)
     {
         ArgumentNullException.ThrowIfNull(nameOrPath);
-        if (nameOrPath == Shapes) return new ShapesDataset(seed, ShapesSplit.Train, shapesCount);
+        if (nameOrPath == Shapes) return new ShapesDataset(seed, ShapesSplit.Train, shapesCount, shapesFamily);
         if (Directory.Exists(nameOrPath)) return new FolderDataset(nameOrPath);
         if (!File.Exists(nameOrPath))
             throw new DataException($"{nameOrPath}: there is no such dataset: give a folder of pictures, a text file that names one picture a line, or \"{Shapes}\"");
@@ -42,7 +43,7 @@ public static class PictureDatasets
             throw new ArgumentOutOfRangeException(nameof(validationShare), validationShare, "the share to validate on is from 0 to less than 1");
         if (validationShare == 0) return new DatasetSplit(dataset, null);
         if (dataset is ShapesDataset { Split: ShapesSplit.Train } shapes)
-            return new DatasetSplit(shapes, new ShapesDataset(shapes.Seed, ShapesSplit.Validation, Math.Max((long)(shapes.Count * validationShare), 1)));
+            return new DatasetSplit(shapes, new ShapesDataset(shapes.Seed, ShapesSplit.Validation, Math.Max((long)(shapes.Count * validationShare), 1), shapes.Together));
         if (dataset.Count < 2) return new DatasetSplit(dataset, null);
 
         List<long> train = [], validation = [];

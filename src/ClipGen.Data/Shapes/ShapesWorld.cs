@@ -39,6 +39,8 @@ public static class ShapesWorld
     private static readonly BackgroundTexture[] Textures = Enum.GetValues<BackgroundTexture>();
     private static readonly ShapeSize[] Sizes = Enum.GetValues<ShapeSize>();
     private static readonly Relation[] AllRelations = Enum.GetValues<Relation>();
+    private static readonly ShapeKind[] Kinds = Enum.GetValues<ShapeKind>();
+    private static readonly ShapeColor[] Colors = Enum.GetValues<ShapeColor>();
 
     /// <summary>All 64 pairs of shape and colour.</summary>
     public static IReadOnlyList<ShapePair> Pairs { get; } =
@@ -68,32 +70,95 @@ public static class ShapesWorld
     /// <summary>The picture of scene <paramref name="index"/> of a stream, with the background's texture that belongs to it.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The index is negative.</exception>
     public static Picture Picture(ulong seed, ShapesSplit split, long index) =>
-        ShapeRenderer.Render(Scene(seed, split, index), new CounterRandom(seed, DataRandomPurpose.BackgroundTexture, (long)split, index).NextKey());
+        Picture(Scene(seed, split, index), seed, split, index);
+
+    /// <summary>A scene with the background's texture of place <paramref name="index"/> of a stream.</summary>
+    public static Picture Picture(ShapeScene scene, ulong seed, ShapesSplit split, long index) =>
+        ShapeRenderer.Render(scene, new CounterRandom(seed, DataRandomPurpose.BackgroundTexture, (long)split, index).NextKey());
 
     /// <summary>A random scene of one or two objects.</summary>
     internal static ShapeScene Make(CounterRandom random, ShapesSplit split, int objects)
     {
         var background = new ShapeBackground(random.NextOf(BackgroundColors), random.NextOf(Textures));
         var first = random.NextOf(split == ShapesSplit.HeldOut ? HeldOutPairs : SeenPairs);
-        if (objects == 1)
-        {
-            var size = random.NextOf(Sizes);
-            var box = Box(size, random);
-            return new ShapeScene(background, [new ShapeObject(first.Kind, first.Color, size, Place(box, random), Place(box, random), box)], null);
-        }
+        if (objects == 1) return Lay(random, background, new Subject(first, random.NextOf(Sizes)));
 
         var choices = split == ShapesSplit.HeldOut ? Pairs : SeenPairs;
         var second = random.NextOf(choices);
         while (second == first) second = random.NextOf(choices);
         // The held-out one of two comes first or second.
-        return Arrange(random, background, random.NextChance(0.5) ? [first, second] : [second, first]);
+        var (one, other) = random.NextChance(0.5) ? (first, second) : (second, first);
+        var relation = random.NextOf(AllRelations);
+        return Lay(random, background, new Subject(one, random.NextOf(Sizes)), new Subject(other, random.NextOf(Sizes)), relation);
     }
 
-    private static ShapeScene Arrange(CounterRandom random, ShapeBackground background, ShapePair[] pairs)
+    /// <summary>
+    /// Member <paramref name="member"/> of a family: the first is a scene like any other, each further one differs from it in one thing that a caption tells (and from the others), and all have places,
+    /// exact sizes and textures of their own. What sets them apart is little beside what random scenes differ in, so a model that is to tell them apart has to look at it: hard negatives.
+    /// </summary>
+    /// <param name="seed">The stream.</param>
+    /// <param name="split">Which scenes; not the held-out ones, whose changes would mostly not be held out.</param>
+    /// <param name="family">Number of the family.</param>
+    /// <param name="member">From 0 to <see cref="LargestFamily"/> - 1.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is out of range, or the split is the held-out one.</exception>
+    public static ShapeScene Relative(ulong seed, ShapesSplit split, long family, int member)
     {
-        var relation = random.NextOf(AllRelations);
-        ShapeSize[] sizes = [random.NextOf(Sizes), random.NextOf(Sizes)];
-        double[] boxes = sizes is [ShapeSize.Large, ShapeSize.Large] ? TwoLarge(random) : [Box(sizes[0], random), Box(sizes[1], random)];
+        ArgumentOutOfRangeException.ThrowIfEqual(split, ShapesSplit.HeldOut);
+        ArgumentOutOfRangeException.ThrowIfNegative(family);
+        ArgumentOutOfRangeException.ThrowIfNegative(member);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(member, LargestFamily);
+        CounterRandom Random(int of) => new(seed, DataRandomPurpose.HardNegative, (long)split, family, of);
+        var random = Random(0);
+        var scene = Make(random, split, 1 + random.NextBelow(2));
+        Contents[] members = new Contents[member + 1];
+        members[0] = Contents.Of(scene);
+        for (var i = 1; i <= member; i++)
+        {
+            random = Random(i);
+            do members[i] = Changed(members[0], random);
+            while (!members[i].IsSeen || members.AsSpan(0, i).Contains(members[i]));
+        }
+        var background = scene.Background with { Texture = random.NextOf(Textures) };
+        return member == 0 ? scene : members[member] is { Second: { } second, Relation: { } relation } two ? Lay(random, background, two.First, second, relation) : Lay(random, background, members[member].First);
+    }
+
+    /// <summary>Members of a family at most: as many scenes as surely differ from one of a single object in one thing, and some to spare.</summary>
+    public const int LargestFamily = 8;
+
+    /// <summary>The contents with one thing changed; what comes out may be a held-out pair or two objects that are alike.</summary>
+    private static Contents Changed(Contents old, CounterRandom random)
+    {
+        var draw = random.NextUniform();
+        if (old.Second is not { } second) return old with { First = Changed(old.First, random, draw < 0.6 ? 0 : draw < 0.85 ? 1 : 2) };
+        // Two of five changes are of what belongs to which, the others of one object.
+        if (draw < 0.15) return old with { Relation = old.Relation!.Value.Reverse() };
+        if (draw < 0.3)
+            return old with
+            {
+                First = old.First with { Pair = old.First.Pair with { Color = second.Pair.Color } },
+                Second = second with { Pair = second.Pair with { Color = old.First.Pair.Color } },
+            };
+        if (draw < 0.4) return old with { First = old.First with { Size = second.Size }, Second = second with { Size = old.First.Size } };
+        var what = draw < 0.7 ? 0 : draw < 0.9 ? 1 : 2;
+        return random.NextChance(0.5) ? old with { First = Changed(old.First, random, what) } : old with { Second = Changed(second, random, what) };
+    }
+
+    private static Subject Changed(Subject old, CounterRandom random, int what) => what switch
+    {
+        0 => old with { Pair = old.Pair with { Kind = random.NextOf(Kinds) } },
+        1 => old with { Pair = old.Pair with { Color = random.NextOf(Colors) } },
+        _ => old with { Size = old.Size == ShapeSize.Small ? ShapeSize.Large : ShapeSize.Small },
+    };
+
+    private static ShapeScene Lay(CounterRandom random, ShapeBackground background, Subject only)
+    {
+        var box = Box(only.Size, random);
+        return new ShapeScene(background, [new ShapeObject(only.Pair.Kind, only.Pair.Color, only.Size, Place(box, random), Place(box, random), box)], null);
+    }
+
+    private static ShapeScene Lay(CounterRandom random, ShapeBackground background, Subject first, Subject second, Relation relation)
+    {
+        double[] boxes = (first.Size, second.Size) is (ShapeSize.Large, ShapeSize.Large) ? TwoLarge(random) : [Box(first.Size, random), Box(second.Size, random)];
 
         // Along the axis, what is free falls before, between and behind the two, cut at two random places.
         var vertical = relation is Relation.Above or Relation.Below;
@@ -111,10 +176,8 @@ public static class ShapesWorld
         across[1] = random.NextBetween(
             Math.Max(Margin + boxes[1] / 2, across[0] - reach), Math.Min(ShapeRenderer.Side - Margin - boxes[1] / 2, across[0] + reach));
 
-        var made = new ShapeObject[2];
-        for (var i = 0; i < 2; i++)
-            made[i] = new ShapeObject(pairs[i].Kind, pairs[i].Color, sizes[i], vertical ? across[i] : along[i], vertical ? along[i] : across[i], boxes[i]);
-        return new ShapeScene(background, made, relation);
+        ShapeObject Made(Subject subject, int i) => new(subject.Pair.Kind, subject.Pair.Color, subject.Size, vertical ? across[i] : along[i], vertical ? along[i] : across[i], boxes[i]);
+        return new ShapeScene(background, [Made(first, 0), Made(second, 1)], relation);
     }
 
     private static double Box(ShapeSize size, CounterRandom random) =>
@@ -130,4 +193,18 @@ public static class ShapesWorld
 
     private static double Place(double box, CounterRandom random) =>
         random.NextBetween(Margin + box / 2, ShapeRenderer.Side - Margin - box / 2);
+
+    /// <summary>What captions say of an object.</summary>
+    private readonly record struct Subject(ShapePair Pair, ShapeSize Size);
+
+    /// <summary>What captions say of a scene whose background is given.</summary>
+    private readonly record struct Contents(Subject First, Subject? Second, Relation? Relation)
+    {
+        /// <summary>Whether training may show it.</summary>
+        public bool IsSeen => !IsHeldOut(First.Pair) && (Second is not { } second || !IsHeldOut(second.Pair) && second.Pair != First.Pair);
+
+        public static Contents Of(ShapeScene scene) => new(Of(scene.Objects[0]), scene.Objects.Count > 1 ? Of(scene.Objects[1]) : null, scene.Relation);
+
+        private static Subject Of(ShapeObject made) => new(new ShapePair(made.Kind, made.Color), made.Size);
+    }
 }

@@ -30,7 +30,7 @@ public sealed class ShapesEvaluation(PipelineModels models, ITextTokenizer token
     /// <summary>Scenes that the detector is tried on, half of them with held-out pairs.</summary>
     public int DetectorScenes { get; init; } = 1000;
 
-    /// <summary>Scenes whose embeddings are compared, at least 2.</summary>
+    /// <summary>Scenes whose embeddings are compared, at least 2; and as many families of hard negatives.</summary>
     public int GapScenes { get; init; } = 256;
 
     /// <summary>Scenes that the VQ-GAN reconstructs.</summary>
@@ -63,7 +63,7 @@ public sealed class ShapesEvaluation(PipelineModels models, ITextTokenizer token
         foreach (var heldOut in new[] { false, true })
             foreach (var objects in new[] { 1, 2 })
                 groups.Add(Group(groups.Count, heldOut, objects, prompts, settings, progress, cancellation));
-        return new ShapesReport(detector, groups, Gap(settings.Seed, progress, cancellation), Reconstruct(settings.Seed, progress, cancellation));
+        return new ShapesReport(detector, groups, Gap(settings.Seed, progress, cancellation), HardNegatives(settings.Seed, progress, cancellation), Reconstruct(settings.Seed, progress, cancellation));
     }
 
     private void CheckModels()
@@ -151,6 +151,28 @@ public sealed class ShapesEvaluation(PipelineModels models, ITextTokenizer token
             progress.Report(n + 1);
         }
         return EmbeddingGap.Measure(captions, texts, pictures);
+    }
+
+    private HardNegativeScores HardNegatives(ulong seed, IEvaluationProgress progress, CancellationToken cancellation)
+    {
+        progress.Begin("hard negatives", GapScenes, "scenes");
+        Proportion one = default, two = default;
+        var members = Enumerable.Range(0, ShapesWorld.LargestFamily);
+        for (var n = 0; n < GapScenes; n++)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            var scenes = members.Select(member => ShapesWorld.Relative(seed, ShapesSplit.Validation, FirstFresh + n, member)).ToArray();
+            var texts = EmbedTexts([.. scenes.Select(ShapeCaptions.Canonical)], cancellation);
+            // Each member in turn: the first differs from all others in one thing, those from each other in two.
+            var own = n % scenes.Length;
+            var picture = ClipEmbedder.EmbedPicture(models.Clip, ShapesWorld.Picture(scenes[own], seed, ShapesSplit.Validation, FirstFresh + n));
+            var similarities = texts.Select(text => ClipEmbedder.Similarity(text, picture)).ToArray();
+            var right = members.All(member => member == own || similarities[member] < similarities[own]);
+            if (scenes[own].Objects.Count == 1) one = one.With(right);
+            else two = two.With(right);
+            progress.Report(n + 1);
+        }
+        return new HardNegativeScores(one, two);
     }
 
     private ReconstructionReport Reconstruct(ulong seed, IEvaluationProgress progress, CancellationToken cancellation) =>

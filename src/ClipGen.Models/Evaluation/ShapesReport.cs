@@ -7,8 +7,14 @@ namespace ClipGen.Models.Evaluation;
 /// <param name="Detector">Freshly rendered scenes that the detector read right: how far its verdicts can be trusted.</param>
 /// <param name="Groups">Seen pairs of shape and colour with one object, with two, held-out pairs with one, with two.</param>
 /// <param name="Gap">Texts and pictures under CLIP.</param>
+/// <param name="HardNegatives">What CLIP tells apart: the GPT can't write what its embedding does not say.</param>
 /// <param name="Reconstruction">The VQ-GAN alone.</param>
-public sealed record ShapesReport(Proportion Detector, IReadOnlyList<ShapesGroup> Groups, EmbeddingGap Gap, ReconstructionReport Reconstruction);
+public sealed record ShapesReport(Proportion Detector, IReadOnlyList<ShapesGroup> Groups, EmbeddingGap Gap, HardNegativeScores HardNegatives, ReconstructionReport Reconstruction);
+
+/// <summary>Pictures whose own caption is nearer to them than those of <see cref="ShapesWorld.LargestFamily"/> − 1 others that differ in one thing; chance is one in eight.</summary>
+/// <param name="OneObject">Pictures of one object.</param>
+/// <param name="TwoObjects">Pictures of two.</param>
+public readonly record struct HardNegativeScores(Proportion OneObject, Proportion TwoObjects);
 
 /// <summary>Prompts of one kind.</summary>
 /// <param name="HeldOut">Whether they ask for a pair of shape and colour that training never shows.</param>

@@ -31,6 +31,31 @@ public sealed class BatchPlanTests
     }
 
     [Theory]
+    [InlineData(64, 8, 4)]
+    [InlineData(67, 8, 4)]
+    [InlineData(24, 6, 6)]
+    public void WhatBelongsTogetherStaysTogether(int count, int batch, int together)
+    {
+        var plan = new BatchPlan(count, batch, 5, together);
+        Assert.Equal(count / batch, plan.StepsPerEpoch);
+        var orders = new List<string>();
+        for (var epoch = 0; epoch < 3; epoch++)
+        {
+            var all = Enumerable.Range(0, (int)plan.StepsPerEpoch).SelectMany(step => plan.Indices(epoch, step)).ToArray();
+            Assert.Distinct(all);
+            Assert.All(all, index => Assert.InRange(index, 0, count / together * together - 1));
+            foreach (var group in all.Chunk(together))
+            {
+                Assert.Equal(0, group[0] % together);
+                Assert.Equal(Enumerable.Range(0, together).Select(i => group[0] + i), group);
+            }
+            orders.Add(string.Join(' ', all));
+        }
+        Assert.Distinct(orders);
+        Assert.Contains("multiple of 4", Assert.Throws<ClipGen.Data.DataException>(() => new BatchPlan(64, 6, 5, 4)).Message);
+    }
+
+    [Theory]
     [InlineData(3)]
     [InlineData(10)]
     public void EveryPictureComesEverywhereEquallyOften(int count)

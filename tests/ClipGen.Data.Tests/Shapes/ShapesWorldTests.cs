@@ -23,6 +23,50 @@ public sealed class ShapesWorldTests
     [Theory]
     [InlineData(ShapesSplit.Train)]
     [InlineData(ShapesSplit.Validation)]
+    public void RelativesDifferInOneThing(ShapesSplit split)
+    {
+        var changes = new Dictionary<string, int>();
+        for (var family = 0; family < 500; family++)
+        {
+            ShapeScene[] members = [.. Enumerable.Range(0, ShapesWorld.LargestFamily).Select(member => ShapesWorld.Relative(3, split, family, member))];
+            Assert.Distinct(members.Select(Told));
+            Assert.Distinct(members.Select(scene => scene.Objects[0].CentreX));
+            foreach (var scene in members)
+            {
+                Assert.Equal(members[0].Background.Color, scene.Background.Color);
+                Assert.Equal(members[0].Objects.Count, scene.Objects.Count);
+                Assert.All(scene.Objects, o => Assert.False(ShapesWorld.IsHeldOut(o.Pair)));
+                if (scene.Objects is [var a, var b]) Assert.Equal(Relations.FromOffset(a.CentreX - b.CentreX, a.CentreY - b.CentreY), scene.Relation);
+            }
+            foreach (var scene in members[1..])
+            {
+                var (was, now) = (members[0].Objects, scene.Objects);
+                string[] changed =
+                [
+                    .. was.Zip(now).Where(pair => pair.First.Kind != pair.Second.Kind).Select(_ => "shape"),
+                    .. was.Zip(now).Where(pair => pair.First.Color != pair.Second.Color).Select(_ => "colour"),
+                    .. was.Zip(now).Where(pair => pair.First.Size != pair.Second.Size).Select(_ => "size"),
+                    .. members[0].Relation == scene.Relation ? Array.Empty<string>() : ["relation"],
+                ];
+                // One thing, or one that the two objects have exchanged.
+                if (changed is ["colour", "colour"]) Assert.Equal((was[0].Color, was[1].Color), (now[1].Color, now[0].Color));
+                if (changed is ["size", "size"]) Assert.Equal((was[0].Size, was[1].Size), (now[1].Size, now[0].Size));
+                var what = string.Join('+', changed);
+                changes[what] = changes.GetValueOrDefault(what) + 1;
+            }
+        }
+        Assert.Equal(["colour", "colour+colour", "relation", "shape", "size", "size+size"], changes.Keys.Order(StringComparer.Ordinal));
+        Assert.All(changes, pair => Assert.True(pair.Value >= 50, $"{pair.Key}: {pair.Value} of 3500"));
+        Assert.Equal(ShapesWorld.Relative(3, split, 7, 5).Objects, ShapesWorld.Relative(3, split, 7, 5).Objects);
+        Assert.Throws<ArgumentOutOfRangeException>(() => ShapesWorld.Relative(3, split, 0, ShapesWorld.LargestFamily));
+        Assert.Throws<ArgumentOutOfRangeException>(() => ShapesWorld.Relative(3, ShapesSplit.HeldOut, 0, 0));
+
+        static string Told(ShapeScene scene) => $"{string.Join(' ', scene.Objects.Select(o => (o.Kind, o.Color, o.Size)))} {scene.Relation}";
+    }
+
+    [Theory]
+    [InlineData(ShapesSplit.Train)]
+    [InlineData(ShapesSplit.Validation)]
     [InlineData(ShapesSplit.HeldOut)]
     public void ScenesObeyTheWorld(ShapesSplit split)
     {

@@ -47,9 +47,10 @@ public sealed class ShapesEvaluationTests : IDisposable
         Assert.Equal(new Proportion(20, 20), report.Detector);
         Assert.Equal(8, report.Gap.Pairs);
         Assert.InRange(report.Gap.Matching, -1, 1);
+        Assert.Equal(8, report.HardNegatives.OneObject.Count + report.HardNegatives.TwoObjects.Count);
         Assert.Equal((6, TinyShapesModel.Codes), (report.Reconstruction.Pictures, report.Reconstruction.Codes));
         Assert.InRange(report.Reconstruction.CodesUsed, 1, TinyShapesModel.Codes);
-        Assert.Equal([("detector", 20L, 20L), ("prompts", 60L, 60L), ("embeddings", 8L, 8L), ("reconstructions", 6L, 6L)], progress.Stages);
+        Assert.Equal([("detector", 20L, 20L), ("prompts", 60L, 60L), ("embeddings", 8L, 8L), ("hard negatives", 8L, 8L), ("reconstructions", 6L, 6L)], progress.Stages);
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json.Nodes;
 using ClipGen.Checkpoints;
 using ClipGen.Data;
 using ClipGen.Data.Datasets;
@@ -22,15 +23,25 @@ internal sealed class TrainClipCommand(TextWriter output, TextWriter error) : Tr
     private readonly Option<int> textLayers = new("--text-layers") { Description = "Blocks of the text tower", DefaultValueFactory = _ => ShapesModels.Clip.TextLayers };
     private readonly Option<double> decay = new("--weight-decay") { Description = "Decay of all matrices", DefaultValueFactory = _ => 0.05 };
 
+    private readonly Option<int> hardNegatives = new("--hard-negatives")
+    {
+        Description = "Scenes in each group of a batch of --ds shapes: all but the first differ from it in one thing that sentences tell. 1 for independent scenes",
+        DefaultValueFactory = _ => ShapesWorld.LargestFamily,
+    };
+
     protected override string Kind => "clip";
 
-    protected override IEnumerable<Option> OwnOptions => [embedding, patch, visionWidth, visionLayers, textWidth, textLayers, decay];
+    protected override IEnumerable<Option> OwnOptions => [embedding, patch, visionWidth, visionLayers, textWidth, textLayers, decay, hardNegatives];
 
     protected override IReadOnlyList<Option> SizeOptions => [embedding, patch, visionWidth, visionLayers, textWidth, textLayers];
 
     public override Command Create() => Create(
         "Trains a CLIP model on captioned pictures, with a vocabulary of the captions' own words.",
         "clipgen train clip --ds shapes --epochs 3");
+
+    protected override int FamilySize(ParseResult parsed) => Noted(parsed, hardNegatives) is >= 1 and <= ShapesWorld.LargestFamily and var size ? size : throw new UsageException($"--hard-negatives: expected 1 to {ShapesWorld.LargestFamily}");
+
+    protected override IEnumerable<(string Key, JsonNode Value)> RunParts(ParseResult parsed) => [("hard-negatives", parsed.GetValue(hardNegatives))];
 
     protected override TrainDefaults Defaults(ParseResult parsed, bool shapes) => new(128, 6, _ => 1e-3, "cosine", 0.2, 1);
 

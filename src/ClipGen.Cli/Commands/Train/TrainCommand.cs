@@ -52,6 +52,9 @@ internal abstract class TrainCommand(TextWriter output, TextWriter error) : CliC
     /// <summary>Options that decide the sizes of a new model; a run that goes on has them from its checkpoint.</summary>
     protected abstract IReadOnlyList<Option> SizeOptions { get; }
 
+    /// <summary>Scenes of the synthetic world that come together.</summary>
+    protected virtual int FamilySize(ParseResult parsed) => 1;
+
     /// <summary>What else a run can't go on without, beside the data, the batch and the seed.</summary>
     protected virtual IEnumerable<(string Key, JsonNode Value)> RunParts(ParseResult parsed) => [];
 
@@ -114,7 +117,9 @@ internal abstract class TrainCommand(TextWriter output, TextWriter error) : CliC
         var place = parsed.GetValue(outFolder) ?? Path.Combine("output", Kind, shapes ? name : Path.GetFileNameWithoutExtension(Path.TrimEndingDirectorySeparator(name)));
         var log = new TrainingLog(Error, Common.Quiet(parsed));
         // The data before anything is written: an empty folder should leave no run behind.
-        var dataset = PictureDatasets.Open(name, seed, shapes ? Noted(parsed, scenes) : PictureDatasets.ShapesCount);
+        var family = shapes ? FamilySize(parsed) : 1;
+        if (batch % family != 0) throw new UsageException($"--bs {batch}: expected a multiple of the {family} scenes of a group (--hard-negatives)");
+        var dataset = PictureDatasets.Open(name, seed, shapes ? Noted(parsed, scenes) : PictureDatasets.ShapesCount, family);
         using var data = new TrainingData(dataset.Split(share), side, batch, seed, parsed.GetValue(overfit), log.Warn);
         using var folder = RunFolder.Open(place, Positive("--keep", parsed.GetValue(keep)));
         var checkpointPath = ResumeFrom(folder, parsed.GetValue(resume)!, options.EvaluateOnly);
@@ -126,7 +131,7 @@ internal abstract class TrainCommand(TextWriter output, TextWriter error) : CliC
         else run["val-share"] = share;
         foreach (var (key, value) in RunParts(parsed)) run[key] = value;
         var job = new TrainJob(parsed, device, data, rates, rate, norm, seed, null, run, log);
-        using var trainer = checkpointPath is null ? Build(job) : GoOn(job, checkpointPath);
+        using var trainer = checkpointPath is null ? Build(job) : GoOn(job, checkpointPath, isOwn: Path.GetDirectoryName(Path.GetFullPath(checkpointPath)) == Path.GetFullPath(folder.Path));
 
         var description = new RunDescription
         {
@@ -184,11 +189,11 @@ internal abstract class TrainCommand(TextWriter output, TextWriter error) : CliC
     }
 
     /// <summary>A trainer that stands where the checkpoint does. The file is closed then: it will be replaced, and an open one would keep its space.</summary>
-    private ITrainer GoOn(TrainJob job, string path)
+    private ITrainer GoOn(TrainJob job, string path, bool isOwn)
     {
         using var checkpoint = Checkpoint.Open(path);
         using var weights = CheckpointWeights.Open(path, ModelKind);
-        RequireSameRun(checkpoint, job);
+        RequireSameRun(checkpoint, job, isOwn);
         var trainer = Build(job with { Weights = weights });
         try
         {
@@ -204,13 +209,17 @@ internal abstract class TrainCommand(TextWriter output, TextWriter error) : CliC
         }
     }
 
-    /// <summary>A run goes on bit for bit only with the data and batches that it was begun with, and its model has the sizes that it has.</summary>
-    private void RequireSameRun(Checkpoint checkpoint, TrainJob job)
+    /// <summary>A run goes on bit for bit only with the data and batches that it was begun with; one that takes up another's checkpoint may have its own. The model has the sizes that it has.</summary>
+    private void RequireSameRun(Checkpoint checkpoint, TrainJob job, bool isOwn)
     {
         var before = RunOf(checkpoint);
         foreach (var (key, value) in job.Run)
-            if (before[key] is { } old && old.ToJsonString() != value!.ToJsonString())
-                throw new UsageException($"--{key} {value}: {checkpoint.Path} was begun with --{key} {old}; give that, or another --out to begin anew");
+        {
+            if (before[key] is not { } old || old.ToJsonString() == value!.ToJsonString()) continue;
+            // The seed goes on with the state, which noise and dropout follow.
+            if (isOwn || key == "seed") throw new UsageException($"--{key} {value}: {checkpoint.Path} was begun with --{key} {old}; give that, or another --out to begin anew");
+            job.Log.Warn($"--{key} {value}: {checkpoint.Path} was begun with --{key} {old}");
+        }
         var sizes = before[SizesKey] as JsonObject;
         foreach (var option in SizeOptions)
         {
