@@ -22,7 +22,7 @@ peaks=$("${clipgen[@]}" devices)
 if [ "$set" = training ]; then
     "${clipgen[@]}" bench train_gpt:1 --repeat 5 --json >> "$folder/$page.jsonl"
     "${clipgen[@]}" bench train_vqgan:1 --repeat 3 --json >> "$folder/$page.jsonl"
-    "${clipgen[@]}" bench train_shapes_clip:128 train_shapes_vqgan:16 train_shapes_gpt:32 --repeat 9 --json >> "$folder/$page.jsonl"
+    "${clipgen[@]}" bench train_shapes_clip:128 train_shapes_vqgan:8 train_shapes_gpt:16 --repeat 9 --json >> "$folder/$page.jsonl"
 else
     "${clipgen[@]}" bench "${ops[@]}" --threads 1 --repeat 15 --json >> "$folder/$page.jsonl"
     "${clipgen[@]}" bench "${ops[@]}" --repeat 15 --json >> "$folder/$page.jsonl"

@@ -16,7 +16,7 @@ internal sealed class TrainGptCommand(TextWriter output, TextWriter error) : Tra
 {
     private readonly Option<string?> vqgan = new("--vqgan-ckpt", "--vqgan_ckpt") { Description = "The VQ-GAN; by default pretrained/vqgan_coco.pt, or shapes-vqgan.safetensors for --ds shapes" };
     private readonly Option<string?> clip = new("--clip-ckpt", "--clip_ckpt") { Description = "CLIP; by default pretrained/clip_vit_b32.pt, or shapes-clip.safetensors for --ds shapes" };
-    private readonly Option<string?> gpt = new("--gpt") { Description = "gpt2_medium, gpt2_large, or LAYERSxWIDTHxHEADS such as 6x192x6" };
+    private readonly Option<string?> gpt = new("--gpt") { Description = "gpt2_medium, gpt2_large, or LAYERSxWIDTHxHEADS such as 6x160x5" };
     private readonly Option<double?> dropout = new("--dropout") { Description = "Dropout" };
     private readonly Option<double> clipWeight = new("--clip-weight", "--clip_weight") { Description = "Weight of the CLIP loss on reconstructed samples" };
     private readonly Option<double?> noise = new("--cond-noise") { Description = "Noise on the CLIP embeddings, in units of their length: makes texts' embeddings, which lie beside the pictures', familiar" };
@@ -40,7 +40,7 @@ internal sealed class TrainGptCommand(TextWriter output, TextWriter error) : Tra
         "clipgen train gpt --ds photos/ --bs 2 --vqgan_ckpt vqgan.pt --gpt gpt2_medium --dropout 0.1");
 
     protected override TrainDefaults Defaults(ParseResult parsed, bool shapes) => shapes
-        ? new TrainDefaults(32, 3, _ => 1e-3, "cosine", 0.2, 1)
+        ? new TrainDefaults(16, 4, _ => 1.5e-3, "cosine", 0.2, 1)
         : new TrainDefaults(2, 200, batch => 5e-4 / 256 * batch, "cosine", 20, 10);
 
     protected override ITrainer Build(TrainJob job)

@@ -48,7 +48,7 @@ internal sealed class TrainVqGanCommand(TextWriter output, TextWriter error) : T
         "clipgen train vqgan --ds photos/ --bs 2 --out output/mine");
 
     protected override TrainDefaults Defaults(ParseResult parsed, bool shapes) => shapes
-        ? new TrainDefaults(8, 3, _ => 1.5e-3, "cosine", 0.05, 1)
+        ? new TrainDefaults(8, 1, _ => 1.5e-3, "cosine", 0.05, 1)
         : new TrainDefaults(2, 800, batch => 4.5e-6 * batch, "constant", 0, 1);
 
     protected override ITrainer Build(TrainJob job)
@@ -86,7 +86,7 @@ internal sealed class TrainVqGanCommand(TextWriter output, TextWriter error) : T
                 DiscriminatorStartStep = startStep,
                 Accumulate = Noted(parsed, accumulate) is >= 1 and var parts ? parts : throw new UsageException("--accumulate: expected 1 or more"),
                 RestartEvery = Noted(parsed, restart, shapes ? 50 : 0) is >= 0 and var every ? every : throw new UsageException("--restart-codes: expected 0 (never) or more"),
-                RestartUntil = Noted(parsed, restartUntil, shapes ? 12000 : 0),
+                RestartUntil = Noted(parsed, restartUntil, shapes ? 5000 : 0),
                 QuantizeFrom = Noted(parsed, quantizeFrom, shapes ? 300 : 0) is >= 0 and var first ? first : throw new UsageException("--quantize-from: expected a step, 0 for the first"),
             };
             if (options.QuantizeFrom > 0 && options.RestartEvery == 0) throw new UsageException("--quantize-from: needs --restart-codes, which lays the codes onto latents before");
