@@ -46,7 +46,7 @@ public sealed class GenerateTests(SmallModels models)
         Assert.Equal(Prompt, metadata["prompt"]);
         Assert.Equal("3", metadata["seed"]);
         Assert.Equal(string.Join(", ", ranks.Select(words => words[2])), metadata["scores"]);
-        Assert.Equal("candidates=5 keep=3 top_k=500 top_p=0.95 temperature=1 greedy=False parity=False", metadata["settings"]);
+        Assert.Equal("candidates=5 keep=3 top_k=500 top_p=0.95 temperature=1 guidance=1 greedy=False parity=False", metadata["settings"]);
         Assert.Matches("^clip=[0-9a-f]{16} vqgan=[0-9a-f]{16} gpt=[0-9a-f]{16}$", metadata["models"]);
     }
 

@@ -22,6 +22,7 @@ internal sealed class EvalShapesCommand(TextWriter output, TextWriter error) : C
     private readonly Option<int> topK = new("--top-k") { Description = "As for generate", DefaultValueFactory = _ => 500 };
     private readonly Option<float> topP = new("--top-p") { Description = "As for generate", DefaultValueFactory = _ => 0.95f };
     private readonly Option<float> temperature = new("--temperature") { Description = "As for generate", DefaultValueFactory = _ => 1f };
+    private readonly Option<float> guidance = new("--guidance") { Description = "As for generate", DefaultValueFactory = _ => 1f };
     private readonly Option<string?> outFolder = new("--out") { Description = "Folder for a sheet of pictures per group and captions.txt with captions and verdicts" };
 
     public override Command Create()
@@ -29,7 +30,7 @@ internal sealed class EvalShapesCommand(TextWriter output, TextWriter error) : C
         var command = Command("shapes", "Judges generated pictures of the synthetic world with a detector that knows no model.", Run,
             "clipgen eval shapes --model shapes",
             "clipgen eval shapes --clip output/clip/best.pt --vqgan output/vqgan/best.pt --gpt output/gpt/best.pt --prompts 100 --out output/eval --json");
-        foreach (var option in (Option[])[.. modelFiles.All, vocabulary, prompts, candidates, batch, topK, topP, temperature, outFolder]) command.Add(option);
+        foreach (var option in (Option[])[.. modelFiles.All, vocabulary, prompts, candidates, batch, topK, topP, temperature, guidance, outFolder]) command.Add(option);
         Common.AddTo(command);
         return command;
     }
@@ -44,6 +45,7 @@ internal sealed class EvalShapesCommand(TextWriter output, TextWriter error) : C
             TopK = parsed.GetValue(topK),
             TopP = parsed.GetValue(topP),
             Temperature = parsed.GetValue(temperature),
+            Guidance = parsed.GetValue(guidance),
             Seed = Common.Seed(parsed),
         };
         settings.Validate();

@@ -18,6 +18,7 @@ internal sealed class GenerateCommand(TextWriter output, TextWriter error) : Cli
     private readonly Option<int> topK = new("--top-k") { Description = "Choose among the k most likely codes; 0 for all", DefaultValueFactory = _ => 500 };
     private readonly Option<float> topP = new("--top-p") { Description = "Choose among the most likely codes that hold this probability; 1 for all", DefaultValueFactory = _ => 0.95f };
     private readonly Option<float> temperature = new("--temperature") { Description = "Divides the logits: below 1 safer, above 1 wilder", DefaultValueFactory = _ => 1f };
+    private readonly Option<float> guidance = new("--guidance") { Description = "How closely the GPT follows the text: 1 as it was trained, more is closer; for a GPT trained with --cond-drop", DefaultValueFactory = _ => 1f };
     private readonly Option<bool> greedy = new("--greedy") { Description = "Always take the most likely code: all candidates are the same" };
     private readonly Option<bool> parity = new("--parity") { Description = "Reproduce the reference, quirks included (docs/parity.md)" };
     private readonly Option<bool> strictPrompt = new("--strict-prompt") { Description = "Fail when the text is too long or has words that the model does not know, instead of leaving them out with a warning" };
@@ -32,7 +33,7 @@ internal sealed class GenerateCommand(TextWriter output, TextWriter error) : Cli
             "clipgen generate --text \"a small red circle above a large blue star on a white background\" --model shapes",
             "clipgen generate --text \"A city bus driving on the city street\" --out bus.png",
             "clipgen generate --text \"a red apple\" --candidates 8 --seed 7 --clip clip_vit_b32.pt --vqgan vqgan_coco.pt --gpt gpt_coco.pt");
-        foreach (var option in (Option[])[text, outFile, candidates, keep, batch, topK, topP, temperature, greedy, parity, strictPrompt, .. modelFiles.All, vocabulary, saveEach, progressGif])
+        foreach (var option in (Option[])[text, outFile, candidates, keep, batch, topK, topP, temperature, guidance, greedy, parity, strictPrompt, .. modelFiles.All, vocabulary, saveEach, progressGif])
             command.Add(option);
         Common.AddTo(command);
         return command;
@@ -50,6 +51,7 @@ internal sealed class GenerateCommand(TextWriter output, TextWriter error) : Cli
             TopK = parsed.GetValue(topK),
             TopP = parsed.GetValue(topP),
             Temperature = parsed.GetValue(temperature),
+            Guidance = parsed.GetValue(guidance),
             Greedy = parsed.GetValue(greedy),
             Seed = Common.Seed(parsed),
             Parity = parsed.GetValue(parity),
@@ -122,7 +124,7 @@ internal sealed class GenerateCommand(TextWriter output, TextWriter error) : Cli
         ["prompt"] = prompt,
         ["seed"] = s.Seed.ToString(CultureInfo.InvariantCulture),
         ["scores"] = string.Join(", ", result.Order.Select(n => Number(result.Scores[n]))),
-        ["settings"] = string.Create(CultureInfo.InvariantCulture, $"candidates={s.Candidates} keep={s.Keep} top_k={s.TopK} top_p={s.TopP} temperature={s.Temperature} greedy={s.Greedy} parity={s.Parity}"),
+        ["settings"] = string.Create(CultureInfo.InvariantCulture, $"candidates={s.Candidates} keep={s.Keep} top_k={s.TopK} top_p={s.TopP} temperature={s.Temperature} guidance={s.Guidance} greedy={s.Greedy} parity={s.Parity}"),
         ["models"] = $"clip={FileHash.Short(clipPath)} vqgan={FileHash.Short(vqganPath)} gpt={FileHash.Short(gptPath)}",
         ["software"] = "ClipGen",
     };

@@ -23,6 +23,12 @@ public sealed record GptConfig
     /// <summary>Width of the CLIP embedding it is conditioned on.</summary>
     public required int ConditionSize { get; init; }
 
+    /// <summary>Whether training sometimes left the embedding out (all zeros), so that it writes pictures without one too: what guidance leads away from. Not to be seen in the weights; a training notes it.</summary>
+    public bool Unconditional { get; init; }
+
+    /// <summary>Name of the note in a checkpoint.</summary>
+    public const string UnconditionalOption = "unconditional";
+
     /// <summary><c>gpt2_medium</c> over the released codes: 24 layers of 1024.</summary>
     public static GptConfig Medium { get; } = new() { Vocabulary = 16384, Layers = 24, Width = 1024, Heads = 16, BlockSize = 256, ConditionSize = 512 };
 
@@ -44,6 +50,7 @@ public sealed record GptConfig
             Heads = HeadCount.Of(table[1], heads ?? weights.Option("heads"), "the GPT"),
             BlockSize = weights.ShapeOf("pos_emb", 3)[1],
             ConditionSize = weights.ShapeOf("cond_proj.weight", 2)[1],
+            Unconditional = weights.Option(UnconditionalOption) == 1,
         };
     }
 }

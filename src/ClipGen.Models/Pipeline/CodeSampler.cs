@@ -69,22 +69,30 @@ public static class CodeSampler
 
     private static int[][] Sample(GptModel gpt, Tensor condition, int count, GenerationSettings settings, Func<int, Tensor, Tensor> draw, Action<int>? onCode, CancellationToken cancellation)
     {
+        if (settings.Guidance != 1 && !gpt.Config.Unconditional) throw new GenerationException($"--guidance {settings.Guidance}: this GPT was never trained without an embedding (train gpt --cond-drop), so there is nothing to be guided from; leave it out");
         var length = gpt.Config.BlockSize;
         var codes = new int[count][];
         for (var n = 0; n < count; n++) codes[n] = new int[length];
         using var scope = new TensorScope();
         var rows = condition.Shape[0] == count ? condition : Repeat(condition, count);
         using var decoder = gpt.StartDecoding(rows);
+        using var free = settings.Guidance == 1 ? null : gpt.StartDecoding(gpt.Device.Zeros(rows.Shape));
         // Damaged weights show at the first position already; greedy sampling would choose some code all the same.
         if (!Array.TrueForAll(decoder.Logits.ToFloats(), float.IsFinite))
             throw new WeightException("the GPT's output is not a number; its checkpoint is damaged, get it again (--gpt)");
         for (var position = 0; position < length; position++)
         {
             cancellation.ThrowIfCancellationRequested();
-            using var chosen = settings.Greedy ? decoder.Logits.ArgMaxRows() : draw(position, decoder.Logits);
+            using var guided = free is null ? null : decoder.Logits.Affine(settings.Guidance, 0).Into(text => free.Logits.Affine(1 - settings.Guidance, 0).Into(text.Add));
+            var logits = guided ?? decoder.Logits;
+            using var chosen = settings.Greedy ? logits.ArgMaxRows() : draw(position, logits);
             var values = chosen.ToArray<int>();
             for (var n = 0; n < count; n++) codes[n][position] = values[n];
-            if (position + 1 < length) decoder.Append(chosen);
+            if (position + 1 < length)
+            {
+                decoder.Append(chosen);
+                free?.Append(chosen);
+            }
             onCode?.Invoke(position + 1);
         }
         return codes;

@@ -23,6 +23,12 @@ public sealed record GenerationSettings
     /// <summary>Divides the logits.</summary>
     public float Temperature { get; init; } = 1;
 
+    /// <summary>
+    /// Guidance w (Ho and Salimans 2022): logits are those without the text plus w times what the text changes of them. 1 for the model as it is; more follows the text more closely, and asks for a GPT that was
+    /// trained without embeddings too. Costs a second pass of the GPT.
+    /// </summary>
+    public float Guidance { get; init; } = 1;
+
     /// <summary>Always take the most likely code.</summary>
     public bool Greedy { get; init; }
 
@@ -46,6 +52,7 @@ public sealed record GenerationSettings
         Require(TopK >= 0, $"--top-k {TopK}: must be 0 (all codes) or more");
         Require(TopP is > 0 and <= 1, $"--top-p {TopP}: must be above 0 and at most 1");
         Require(Temperature > 0 && float.IsFinite(Temperature), $"--temperature {Temperature}: must be a positive number");
+        Require(Guidance >= 0 && float.IsFinite(Guidance), $"--guidance {Guidance}: must be 0 or more");
     }
 
     private static void Require(bool condition, string message)

@@ -35,6 +35,9 @@ public sealed record GptRecipe
     /// </summary>
     public float ConditionNoise { get; init; }
 
+    /// <summary>Share of the pictures whose embedding is left out (all zeros), so that generation can be guided (Ho and Salimans 2022, arXiv 2207.12598). 0 in the reference.</summary>
+    public float ConditionDrop { get; init; }
+
     /// <summary>Longest gradient; 0 for no limit.</summary>
     public double ClipNorm { get; init; }
 
@@ -54,6 +57,9 @@ public sealed class GptTraining : IDisposable
 {
     // Purposes of random numbers are 32 bits: this one says "noise on the condition".
     private const uint NoisePurpose = 0xC0 << 16;
+
+    // And this one "which conditions are left out".
+    private const uint DropPurpose = 0xC1 << 16;
     private readonly GptModel model;
     private readonly VqGanModel? vqgan;
     private readonly ClipModel? clip;
@@ -99,7 +105,7 @@ public sealed class GptTraining : IDisposable
     {
         using var scope = new TensorScope();
         using var tape = new Tape { FindNonFinite = findNonFinite };
-        var condition = Noisy(embeddings, step);
+        var condition = Dropped(Noisy(embeddings, step), step);
         var logits = model.ForwardTraining(Inputs(codes), condition, new GptDropout(Recipe.Dropout, seed, (uint)step), Recipe.Recompute);
         var crossEntropy = logits.CrossEntropy(Targets(codes)).Mean();
         var total = crossEntropy;
@@ -151,6 +157,17 @@ public sealed class GptTraining : IDisposable
         var noise = new float[embeddings.Count];
         for (var i = 0; i < noise.Length; i++) noise[i] = (float)(scale * Philox.Normal(key, i));
         return embeddings.Add(embeddings.Device.From(noise, embeddings.Shape)).L2Normalize();
+    }
+
+    private Tensor Dropped(Tensor embeddings, long step)
+    {
+        if (Recipe.ConditionDrop == 0) return embeddings;
+        var key = new RandomKey(seed, DropPurpose, (uint)step);
+        var (rows, width) = (embeddings.Shape[0], embeddings.Shape[1]);
+        var kept = new float[embeddings.Count];
+        for (var row = 0; row < rows; row++)
+            if (Philox.Uniform(key, row) >= Recipe.ConditionDrop) kept.AsSpan(row * width, width).Fill(1);
+        return embeddings.Multiply(embeddings.Device.From(kept, embeddings.Shape));
     }
 
     /// <summary>Weights of linear layers, the packed attention projection included; not tables, positions, norms or biases.</summary>

@@ -20,6 +20,7 @@ internal sealed class TrainGptCommand(TextWriter output, TextWriter error) : Tra
     private readonly Option<double?> dropout = new("--dropout") { Description = "Dropout" };
     private readonly Option<double> clipWeight = new("--clip-weight", "--clip_weight") { Description = "Weight of the CLIP loss on reconstructed samples" };
     private readonly Option<double?> noise = new("--cond-noise") { Description = "Noise on the CLIP embeddings, in units of their length: makes texts' embeddings, which lie beside the pictures', familiar" };
+    private readonly Option<double?> drop = new("--cond-drop") { Description = "Share of the pictures whose CLIP embedding is left out, so that generate --guidance has something to lead away from" };
     private readonly Option<double> decay = new("--weight-decay") { Description = "Decay of the weights of linear layers", DefaultValueFactory = _ => 0.01 };
     private readonly Option<int> accumulate = new("--accumulate") { Description = "Batches whose gradients are averaged into a step", DefaultValueFactory = _ => 1 };
     private readonly Option<bool> cache = new("--cache-codes") { Description = "Encode every picture once (centre crop) at the start, instead of a random crop in every step" };
@@ -28,7 +29,7 @@ internal sealed class TrainGptCommand(TextWriter output, TextWriter error) : Tra
 
     protected override string Kind => "gpt";
 
-    protected override IEnumerable<Option> OwnOptions => [vqgan, clip, gpt, dropout, clipWeight, noise, decay, accumulate, cache, recompute, previews];
+    protected override IEnumerable<Option> OwnOptions => [vqgan, clip, gpt, dropout, clipWeight, noise, drop, decay, accumulate, cache, recompute, previews];
 
     protected override IReadOnlyList<Option> SizeOptions => [gpt];
 
@@ -49,14 +50,17 @@ internal sealed class TrainGptCommand(TextWriter output, TextWriter error) : Tra
         var shapes = job.Data.Train.Name == Data.Datasets.PictureDatasets.Shapes;
         var weight = Noted(parsed, clipWeight);
         if (!(weight >= 0)) throw new UsageException($"--clip-weight {weight}: expected 0 or more");
-        var drop = Noted(parsed, dropout, shapes ? 0 : 0.1);
-        if (!(drop is >= 0 and < 1)) throw new UsageException($"--dropout {drop}: expected a number from 0 to below 1");
+        var rate = Noted(parsed, dropout, shapes ? 0 : 0.1);
+        if (!(rate is >= 0 and < 1)) throw new UsageException($"--dropout {rate}: expected a number from 0 to below 1");
+        var left = Noted(parsed, drop, shapes ? 0.1 : 0);
+        if (!(left is >= 0 and < 1)) throw new UsageException($"--cond-drop {left}: expected a number from 0 to below 1");
         var recipe = new GptRecipe
         {
             LearningRate = job.Rate,
-            Dropout = (float)drop,
+            Dropout = (float)rate,
             ClipWeight = (float)weight,
             ConditionNoise = (float)Noted(parsed, noise, shapes ? 0.3 : 0),
+            ConditionDrop = (float)left,
             WeightDecay = Noted(parsed, decay),
             ClipNorm = job.ClipNorm,
             Recompute = Noted(parsed, recompute),
@@ -77,10 +81,10 @@ internal sealed class TrainGptCommand(TextWriter output, TextWriter error) : Tra
         {
             using (var source = CheckpointWeights.Open(KnownFiles.Frozen("--vqgan-ckpt", parsed.GetValue(vqgan), shapes ? "shapes-vqgan.safetensors" : "vqgan_coco.pt"), ModelKind.VqGan)) codec = VqGanModel.Load(job.Device, source, form);
             using (var source = CheckpointWeights.Open(KnownFiles.Frozen("--clip-ckpt", parsed.GetValue(clip), shapes ? "shapes-clip.safetensors" : "clip_vit_b32.pt"), ModelKind.Clip)) embedder = ClipModel.Load(job.Device, source, null, form);
-            IReadOnlyDictionary<string, int> sizes;
+            Dictionary<string, int> sizes = [];
             if (job.Weights is { } weights)
             {
-                sizes = weights.Option("heads") is { } heads ? new Dictionary<string, int> { ["heads"] = heads } : [];
+                if (weights.Option("heads") is { } heads) sizes["heads"] = heads;
                 model = GptModel.Load(job.Device, weights, null, WeightForm.Trainable);
             }
             else
@@ -88,9 +92,11 @@ internal sealed class TrainGptCommand(TextWriter output, TextWriter error) : Tra
                 var grid = job.Data.Side / codec.Factor;
                 var config = Sizes(Noted(parsed, gpt, shapes ? $"{ShapesModels.Gpt.Layers}x{ShapesModels.Gpt.Width}x{ShapesModels.Gpt.Heads}" : "gpt2_medium")) with { Vocabulary = codec.Codes, BlockSize = grid * grid, ConditionSize = embedder.Config.EmbeddingSize };
                 if (grid < 2) throw new UsageException($"--size {job.Data.Side}: pictures have {grid} x {grid} codes, expected at least 2 x 2");
-                sizes = new Dictionary<string, int> { ["heads"] = config.Heads };
+                sizes["heads"] = config.Heads;
                 model = GptModel.Load(job.Device, new InitialWeights(ModelKind.Gpt, StateDicts.Gpt(config), job.Seed, sizes), null, WeightForm.Trainable);
             }
+            // What a run once learned it still knows when it goes on without.
+            if (left > 0 || model.Config.Unconditional) sizes[GptConfig.UnconditionalOption] = 1;
             return new GptTrainer(job.Device, model, codec, embedder, recipe, options, job.Data, job.Seed, Configuration(job, sizes), job.Log.Note);
         }
         catch
