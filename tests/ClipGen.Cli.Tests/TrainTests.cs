@@ -194,6 +194,9 @@ public sealed class TrainTests : IDisposable
         await CliRun.Succeeds(TinyTraining.Clip(place["clip"], "--max-steps", "2"));
         var latest = Path.Combine(place["clip"], "latest.pt");
         var branch = await CliRun.Succeeds(TinyTraining.Clip(place["branch"], "--resume", latest, "--hard-negatives", "2", "--max-steps", "3", "--log-every", "1"));
+        // Its first validation is its best so far, whatever the other run's was.
+        await CliRun.Succeeds(TinyTraining.Clip(place["branch"], "--hard-negatives", "2", "--epochs", "1"));
+        Assert.True(File.Exists(Path.Combine(place["branch"], "best.pt")));
         Assert.Contains($"warning: --hard-negatives 2: {latest} was begun with --hard-negatives 4", branch.ErrorLines);
         Assert.Contains(branch.ErrorLines, line => line.StartsWith("epoch 0  step 3/3  ", StringComparison.Ordinal));
         Assert.Contains("--hard-negatives 4", await CliRun.Fails(Usage, "--hard-negatives 2", TinyTraining.Clip(place["clip"], "--hard-negatives", "2", "--max-steps", "3")));

@@ -198,6 +198,8 @@ internal abstract class TrainCommand(TextWriter output, TextWriter error) : CliC
         try
         {
             foreach (var remark in TrainingCheckpoint.Restore(checkpoint, trainer.State)) job.Log.Warn(remark);
+            // A branch has a best of its own: what it validates on may be easier or harder than what the other did.
+            if (!isOwn) trainer.State.BestScore = double.PositiveInfinity;
             if (trainer.State.Step > trainer.StepsPerEpoch)
                 throw new UsageException($"{path}: stands at step {trainer.State.Step} of its epoch, an epoch here has {trainer.StepsPerEpoch}; give the --ds and --bs that the run was begun with");
             return trainer;
