@@ -22,7 +22,7 @@ public sealed class EvalTests(ShapesModel shapes, SmallModels models)
         Assert.Matches(@"^held out, two objects +best of 2 +2 +\d+\.\d +\d+\.\d to \d+\.\d( +\d+\.\d){5}$", lines[8]);
         Assert.Contains("embeddings of 256 scenes", lines[10]);
         Assert.Matches(@"^of 8 sentences that differ in one thing, the right one is nearest to \d+\.\d % of \d+ pictures of one object and \d+\.\d % of \d+ of two$", lines[11]);
-        Assert.Contains("VQ-GAN on 512 scenes", lines[12]);
+        Assert.Matches(@"^VQ-GAN on 512 scenes: .* \d+\.\d % of the reconstructions read right$", lines[12]);
         // A stage that takes long is told of more than once.
         Assert.Equal(["detector:", "prompts:", "embeddings:", "hard", "reconstructions:"], run.ErrorLines.Select(line => line.Split(' ')[0]).Distinct());
 
@@ -51,6 +51,7 @@ public sealed class EvalTests(ShapesModel shapes, SmallModels models)
         Assert.InRange(root.GetProperty("embeddings").GetProperty("matching").GetDouble(), -1, 1);
         var hard = root.GetProperty("hard_negatives");
         Assert.Equal(256, hard.GetProperty("one_object").GetProperty("count").GetInt32() + hard.GetProperty("two_objects").GetProperty("count").GetInt32());
+        Assert.Equal(512, root.GetProperty("vqgan").GetProperty("read_right").GetProperty("count").GetInt32());
         Assert.Equal(32, root.GetProperty("vqgan").GetProperty("codes").GetInt32());
     }
 

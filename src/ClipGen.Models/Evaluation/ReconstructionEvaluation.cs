@@ -25,9 +25,10 @@ public static class ReconstructionEvaluation
     /// <param name="count">How many there are, for the progress.</param>
     /// <param name="progress">Is told how far it is.</param>
     /// <param name="cancellation">Ends the work between batches.</param>
+    /// <param name="seen">Is given each reconstruction, in the pictures' order.</param>
     /// <exception cref="EvaluationException">There are none.</exception>
     /// <exception cref="DataException">A reconstruction holds a value that is not a number.</exception>
-    public static ReconstructionReport Run(VqGanModel vqgan, LpipsModel? lpips, IEnumerable<Picture> pictures, long count, IEvaluationProgress progress, CancellationToken cancellation = default)
+    public static ReconstructionReport Run(VqGanModel vqgan, LpipsModel? lpips, IEnumerable<Picture> pictures, long count, IEvaluationProgress progress, CancellationToken cancellation = default, Action<Picture>? seen = null)
     {
         ArgumentNullException.ThrowIfNull(pictures);
         var used = new bool[vqgan.Codes];
@@ -52,6 +53,7 @@ public static class ReconstructionEvaluation
                 for (var i = n * size; i < (n + 1) * size; i++) difference += Math.Abs((double)painted[i] - values[i]);
                 l1 += difference / size;
                 psnr += PictureCodec.Psnr(batch[n], results[n]);
+                seen?.Invoke(results[n]);
             }
             if (lpips is not null) distance += lpips.Distance(output, input).Sum(value => (double)value);
             progress.Report(done += batch.Count);

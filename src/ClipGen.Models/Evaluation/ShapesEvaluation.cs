@@ -63,7 +63,9 @@ public sealed class ShapesEvaluation(PipelineModels models, ITextTokenizer token
         foreach (var heldOut in new[] { false, true })
             foreach (var objects in new[] { 1, 2 })
                 groups.Add(Group(groups.Count, heldOut, objects, prompts, settings, progress, cancellation));
-        return new ShapesReport(detector, groups, Gap(settings.Seed, progress, cancellation), HardNegatives(settings.Seed, progress, cancellation), Reconstruct(settings.Seed, progress, cancellation));
+        var (gap, hard) = (Gap(settings.Seed, progress, cancellation), HardNegatives(settings.Seed, progress, cancellation));
+        var (reconstruction, kept) = Reconstruct(settings.Seed, progress, cancellation);
+        return new ShapesReport(detector, groups, gap, hard, reconstruction, kept);
     }
 
     private void CheckModels()
@@ -175,8 +177,14 @@ public sealed class ShapesEvaluation(PipelineModels models, ITextTokenizer token
         return new HardNegativeScores(one, two);
     }
 
-    private ReconstructionReport Reconstruct(ulong seed, IEvaluationProgress progress, CancellationToken cancellation) =>
-        ReconstructionEvaluation.Run(models.VqGan, null, Enumerable.Range(0, ReconstructedScenes).Select(n => ShapesWorld.Picture(seed, ShapesSplit.Validation, FirstFresh + n)), ReconstructedScenes, progress, cancellation);
+    private (ReconstructionReport Report, Proportion Kept) Reconstruct(ulong seed, IEvaluationProgress progress, CancellationToken cancellation)
+    {
+        Proportion kept = default;
+        var pictures = Enumerable.Range(0, ReconstructedScenes).Select(n => ShapesWorld.Picture(seed, ShapesSplit.Validation, FirstFresh + n));
+        var report = ReconstructionEvaluation.Run(models.VqGan, null, pictures, ReconstructedScenes, progress, cancellation,
+            picture => kept = kept.With(ShapeJudge.Judge(ShapesWorld.Scene(seed, ShapesSplit.Validation, FirstFresh + kept.Count), Detector(picture)).AllRight));
+        return (report, kept);
+    }
 
     private float[][] EmbedTexts(IReadOnlyList<string> captions, CancellationToken cancellation)
     {

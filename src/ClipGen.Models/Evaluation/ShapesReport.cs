@@ -9,7 +9,8 @@ namespace ClipGen.Models.Evaluation;
 /// <param name="Gap">Texts and pictures under CLIP.</param>
 /// <param name="HardNegatives">What CLIP tells apart: the GPT can't write what its embedding does not say.</param>
 /// <param name="Reconstruction">The VQ-GAN alone.</param>
-public sealed record ShapesReport(Proportion Detector, IReadOnlyList<ShapesGroup> Groups, EmbeddingGap Gap, HardNegativeScores HardNegatives, ReconstructionReport Reconstruction);
+/// <param name="Kept">Reconstructions in which the detector still reads every object and the relation: what the VQ-GAN loses no GPT brings back.</param>
+public sealed record ShapesReport(Proportion Detector, IReadOnlyList<ShapesGroup> Groups, EmbeddingGap Gap, HardNegativeScores HardNegatives, ReconstructionReport Reconstruction, Proportion Kept);
 
 /// <summary>Pictures whose own caption is nearer to them than those of <see cref="ShapesWorld.LargestFamily"/> − 1 others that differ in one thing; chance is one in eight.</summary>
 /// <param name="OneObject">Pictures of one object.</param>

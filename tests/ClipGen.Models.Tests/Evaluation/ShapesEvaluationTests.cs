@@ -47,6 +47,7 @@ public sealed class ShapesEvaluationTests : IDisposable
         Assert.Equal(new Proportion(20, 20), report.Detector);
         Assert.Equal(8, report.Gap.Pairs);
         Assert.InRange(report.Gap.Matching, -1, 1);
+        Assert.Equal(6, report.Kept.Count);
         Assert.Equal(8, report.HardNegatives.OneObject.Count + report.HardNegatives.TwoObjects.Count);
         Assert.Equal((6, TinyShapesModel.Codes), (report.Reconstruction.Pictures, report.Reconstruction.Codes));
         Assert.InRange(report.Reconstruction.CodesUsed, 1, TinyShapesModel.Codes);
