@@ -16,8 +16,8 @@ public sealed unsafe partial class CpuBackend : IMatMul
     // Below this many floats the same holds for packing them.
     private const long ParallelPacking = 1 << 14;
 
-    // Rows of A are read in place where they meet fewer columns of B than this: a copy into tiles costs as much as some dozens of columns, but many
-    // columns earn it back, for the copy is one stream where the rows are several.
+    // Rows of A are read in place where they meet fewer columns of B than this. With more, packing is a small part of the product, and a copy is one stream where the rows are several; the
+    // limit itself was not searched for.
     private const int ColumnsWorthPacking = 1024;
 
     // Panels of a transposed operand that are written side by side, row by row of the source.

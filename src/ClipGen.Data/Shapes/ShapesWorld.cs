@@ -81,7 +81,7 @@ public static class ShapesWorld
     {
         var background = new ShapeBackground(random.NextOf(BackgroundColors), random.NextOf(Textures));
         var first = random.NextOf(split == ShapesSplit.HeldOut ? HeldOutPairs : SeenPairs);
-        if (objects == 1) return Lay(random, background, new Subject(first, random.NextOf(Sizes)));
+        if (objects == 1) return Lay(random, background, new Contents(new Subject(first, random.NextOf(Sizes)), null, null));
 
         var choices = split == ShapesSplit.HeldOut ? Pairs : SeenPairs;
         var second = random.NextOf(choices);
@@ -89,7 +89,7 @@ public static class ShapesWorld
         // The held-out one of two comes first or second.
         var (one, other) = random.NextChance(0.5) ? (first, second) : (second, first);
         var relation = random.NextOf(AllRelations);
-        return Lay(random, background, new Subject(one, random.NextOf(Sizes)), new Subject(other, random.NextOf(Sizes)), relation);
+        return Lay(random, background, new Contents(new Subject(one, random.NextOf(Sizes)), new Subject(other, random.NextOf(Sizes)), relation));
     }
 
     /// <summary>
@@ -110,7 +110,8 @@ public static class ShapesWorld
         CounterRandom Random(int of) => new(seed, DataRandomPurpose.HardNegative, (long)split, family, of);
         var random = Random(0);
         var scene = Make(random, split, 1 + random.NextBelow(2));
-        Contents[] members = new Contents[member + 1];
+        if (member == 0) return scene;
+        var members = new Contents[member + 1];
         members[0] = Contents.Of(scene);
         for (var i = 1; i <= member; i++)
         {
@@ -118,8 +119,7 @@ public static class ShapesWorld
             do members[i] = Changed(members[0], random);
             while (!members[i].IsSeen || members.AsSpan(0, i).Contains(members[i]));
         }
-        var background = scene.Background with { Texture = random.NextOf(Textures) };
-        return member == 0 ? scene : members[member] is { Second: { } second, Relation: { } relation } two ? Lay(random, background, two.First, second, relation) : Lay(random, background, members[member].First);
+        return Lay(random, scene.Background with { Texture = random.NextOf(Textures) }, members[member]);
     }
 
     /// <summary>Members of a family at most: as many scenes as surely differ from one of a single object in one thing, and some to spare.</summary>
@@ -150,10 +150,13 @@ public static class ShapesWorld
         _ => old with { Size = old.Size == ShapeSize.Small ? ShapeSize.Large : ShapeSize.Small },
     };
 
-    private static ShapeScene Lay(CounterRandom random, ShapeBackground background, Subject only)
+    /// <summary>Exact sizes and places for what a scene holds.</summary>
+    private static ShapeScene Lay(CounterRandom random, ShapeBackground background, Contents contents)
     {
-        var box = Box(only.Size, random);
-        return new ShapeScene(background, [new ShapeObject(only.Pair.Kind, only.Pair.Color, only.Size, Place(box, random), Place(box, random), box)], null);
+        var first = contents.First;
+        if (contents is { Second: { } second, Relation: { } relation }) return Lay(random, background, first, second, relation);
+        var box = Box(first.Size, random);
+        return new ShapeScene(background, [new ShapeObject(first.Pair.Kind, first.Pair.Color, first.Size, Place(box, random), Place(box, random), box)], null);
     }
 
     private static ShapeScene Lay(CounterRandom random, ShapeBackground background, Subject first, Subject second, Relation relation)

@@ -20,7 +20,7 @@ internal sealed class TrainGptCommand(TextWriter output, TextWriter error) : Tra
     private readonly Option<double?> dropout = new("--dropout") { Description = "Dropout" };
     private readonly Option<double> clipWeight = new("--clip-weight", "--clip_weight") { Description = "Weight of the CLIP loss on reconstructed samples" };
     private readonly Option<double?> noise = new("--cond-noise") { Description = "Noise on the CLIP embeddings, in units of their length: makes texts' embeddings, which lie beside the pictures', familiar" };
-    private readonly Option<double?> drop = new("--cond-drop") { Description = "Share of the pictures whose CLIP embedding is left out, so that generate --guidance has something to lead away from" };
+    private readonly Option<double?> conditionDrop = new("--cond-drop") { Description = "Share of the pictures whose CLIP embedding is left out, so that generate --guidance has something to lead away from" };
     private readonly Option<double> decay = new("--weight-decay") { Description = "Decay of the weights of linear layers", DefaultValueFactory = _ => 0.01 };
     private readonly Option<int> accumulate = new("--accumulate") { Description = "Batches whose gradients are averaged into a step", DefaultValueFactory = _ => 1 };
     private readonly Option<bool> cache = new("--cache-codes") { Description = "Encode every picture once (centre crop) at the start, instead of a random crop in every step" };
@@ -29,7 +29,7 @@ internal sealed class TrainGptCommand(TextWriter output, TextWriter error) : Tra
 
     protected override string Kind => "gpt";
 
-    protected override IEnumerable<Option> OwnOptions => [vqgan, clip, gpt, dropout, clipWeight, noise, drop, decay, accumulate, cache, recompute, previews];
+    protected override IEnumerable<Option> OwnOptions => [vqgan, clip, gpt, dropout, clipWeight, noise, conditionDrop, decay, accumulate, cache, recompute, previews];
 
     protected override IReadOnlyList<Option> SizeOptions => [gpt];
 
@@ -50,17 +50,15 @@ internal sealed class TrainGptCommand(TextWriter output, TextWriter error) : Tra
         var shapes = job.Data.Train.Name == Data.Datasets.PictureDatasets.Shapes;
         var weight = Noted(parsed, clipWeight);
         if (!(weight >= 0)) throw new UsageException($"--clip-weight {weight}: expected 0 or more");
-        var rate = Noted(parsed, dropout, shapes ? 0 : 0.1);
-        if (!(rate is >= 0 and < 1)) throw new UsageException($"--dropout {rate}: expected a number from 0 to below 1");
-        var left = Noted(parsed, drop, shapes ? 0.1 : 0);
-        if (!(left is >= 0 and < 1)) throw new UsageException($"--cond-drop {left}: expected a number from 0 to below 1");
+        var drop = Share("--dropout", Noted(parsed, dropout, shapes ? 0 : 0.1));
+        var unconditional = Share("--cond-drop", Noted(parsed, conditionDrop, shapes ? 0.1 : 0));
         var recipe = new GptRecipe
         {
             LearningRate = job.Rate,
-            Dropout = (float)rate,
+            Dropout = drop,
             ClipWeight = (float)weight,
             ConditionNoise = (float)Noted(parsed, noise, shapes ? 0.3 : 0),
-            ConditionDrop = (float)left,
+            ConditionDrop = unconditional,
             WeightDecay = Noted(parsed, decay),
             ClipNorm = job.ClipNorm,
             Recompute = Noted(parsed, recompute),
@@ -96,7 +94,7 @@ internal sealed class TrainGptCommand(TextWriter output, TextWriter error) : Tra
                 model = GptModel.Load(job.Device, new InitialWeights(ModelKind.Gpt, StateDicts.Gpt(config), job.Seed, sizes), null, WeightForm.Trainable);
             }
             // What a run once learned it still knows when it goes on without.
-            if (left > 0 || model.Config.Unconditional) sizes[GptConfig.UnconditionalOption] = 1;
+            if (unconditional > 0 || model.Config.Unconditional) sizes[GptConfig.UnconditionalOption] = 1;
             return new GptTrainer(job.Device, model, codec, embedder, recipe, options, job.Data, job.Seed, Configuration(job, sizes), job.Log.Note);
         }
         catch
@@ -107,6 +105,8 @@ internal sealed class TrainGptCommand(TextWriter output, TextWriter error) : Tra
             throw;
         }
     }
+
+    private static float Share(string option, double value) => value is >= 0 and < 1 ? (float)value : throw new UsageException($"{option} {value}: expected a number from 0 to below 1");
 
     private static GptConfig Sizes(string text)
     {
