@@ -1,5 +1,6 @@
 using System.Text.Json;
 using ClipGen.Checkpoints;
+using ClipGen.Data;
 using ClipGen.Testing;
 
 namespace ClipGen.Cli.Tests;
@@ -27,6 +28,12 @@ public sealed class TrainTests : IDisposable
             Assert.InRange(json.RootElement.GetProperty("validation").GetProperty("val_loss").GetDouble(), 0, 10);
             Assert.Equal(place["gpt"], json.RootElement.GetProperty("folder").GetString());
         }
+        // A GPT of the synthetic world notes that rare codes matter, and is sampled from unfiltered unless told otherwise.
+        string[] paint = ["generate", "--text", "a large red circle", "--clip", Path.Combine(place["clip"], "best.pt"), "--vqgan", Path.Combine(place["vqgan"], "best.pt"), "--gpt", Path.Combine(place["gpt"], "best.pt"), "--candidates", "2", "--out", place["out.png"]];
+        await CliRun.Succeeds(paint);
+        Assert.Contains(" top_k=0 top_p=1 ", PictureFile.ReadMetadata(place["out.png"])["settings"]);
+        await CliRun.Succeeds([.. paint, "--top-p", "0.5"]);
+        Assert.Contains(" top_k=0 top_p=0.5 ", PictureFile.ReadMetadata(place["out.png"])["settings"]);
         // Finished runs stay finished, and can be measured again.
         Assert.StartsWith("finished: step 16/16, 0 steps", (await CliRun.Succeeds(TinyTraining.VqGan(place["vqgan"], "--epochs", "1"))).ErrorLines[^1]);
         Assert.Equal(vqgan.OutputLines, (await CliRun.Succeeds(TinyTraining.VqGan(place["vqgan"], "--epochs", "1", "--eval-only"))).OutputLines);

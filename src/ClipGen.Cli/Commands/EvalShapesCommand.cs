@@ -19,8 +19,8 @@ internal sealed class EvalShapesCommand(TextWriter output, TextWriter error) : C
     private readonly Option<int> prompts = new("--prompts") { Description = "Prompts of each of the four groups", DefaultValueFactory = _ => 500 };
     private readonly Option<int> candidates = new("--candidates") { Description = "Pictures per prompt; CLIP chooses the best", DefaultValueFactory = _ => 16 };
     private readonly Option<int> batch = new("--batch") { Description = "Pictures sampled together, of several prompts; does not change them", DefaultValueFactory = _ => 128 };
-    private readonly Option<int> topK = new("--top-k") { Description = "As for generate", DefaultValueFactory = _ => 500 };
-    private readonly Option<float> topP = new("--top-p") { Description = "As for generate", DefaultValueFactory = _ => 0.95f };
+    private readonly Option<int?> topK = new("--top-k") { Description = "As for generate" };
+    private readonly Option<float?> topP = new("--top-p") { Description = "As for generate" };
     private readonly Option<float> temperature = new("--temperature") { Description = "As for generate", DefaultValueFactory = _ => 1f };
     private readonly Option<float> guidance = new("--guidance") { Description = "As for generate", DefaultValueFactory = _ => 1f };
     private readonly Option<string?> outFolder = new("--out") { Description = "Folder for a sheet of pictures per group and captions.txt with captions and verdicts" };
@@ -54,6 +54,7 @@ internal sealed class EvalShapesCommand(TextWriter output, TextWriter error) : C
         var tokenizer = KnownFiles.Tokenizer(parsed.GetValue(vocabulary), paths[ModelKind.Clip]);
         using var device = Common.OpenDevice(parsed);
         using var models = PipelineModels.FromFiles(device, paths[ModelKind.Clip], paths[ModelKind.Gpt], paths[ModelKind.VqGan]);
+        settings = settings.For(models.GptConfig);
         ShapesReport report;
         using (var line = new ProgressLine(Error, Common.Quiet(parsed)))
         {
@@ -106,6 +107,10 @@ internal sealed class EvalShapesCommand(TextWriter output, TextWriter error) : C
         {
             seed = settings.Seed,
             candidates = settings.Candidates,
+            top_k = settings.TopK,
+            top_p = settings.TopP,
+            temperature = settings.Temperature,
+            guidance = settings.Guidance,
             detector = Interval(report.Detector),
             groups = report.Groups.Select(group => new { held_out = group.HeldOut, objects = group.Objects, prompts = group.Best.All.Count, best = Scores(group.Best), first = Scores(group.First) }),
             embeddings = new { scenes = gap.Pairs, matching = gap.Matching, mismatching = gap.Mismatching, mean_distance = gap.MeanDistance, retrieval = gap.Retrieval.Share },

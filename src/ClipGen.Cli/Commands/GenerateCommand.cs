@@ -15,8 +15,8 @@ internal sealed class GenerateCommand(TextWriter output, TextWriter error) : Cli
     private readonly Option<int> candidates = new("--candidates") { Description = "Pictures to sample; CLIP ranks them", DefaultValueFactory = _ => 64 };
     private readonly Option<int?> keep = new("--keep") { Description = "Best ones to put into the grid (default 8, or all if there are fewer)" };
     private readonly Option<int> batch = new("--batch") { Description = "Pictures sampled together; does not change them", DefaultValueFactory = _ => 8 };
-    private readonly Option<int> topK = new("--top-k") { Description = "Choose among the k most likely codes; 0 for all", DefaultValueFactory = _ => 500 };
-    private readonly Option<float> topP = new("--top-p") { Description = "Choose among the most likely codes that hold this probability; 1 for all", DefaultValueFactory = _ => 0.95f };
+    private readonly Option<int?> topK = new("--top-k") { Description = "Choose among the k most likely codes; 0 for all (default 500, or all where the GPT's checkpoint says so)" };
+    private readonly Option<float?> topP = new("--top-p") { Description = "Choose among the most likely codes that hold this probability; 1 for all (default 0.95, or all where the GPT's checkpoint says so)" };
     private readonly Option<float> temperature = new("--temperature") { Description = "Divides the logits: below 1 safer, above 1 wilder", DefaultValueFactory = _ => 1f };
     private readonly Option<float> guidance = new("--guidance") { Description = "How closely the GPT follows the text: 1 as it was trained, more is closer; for a GPT trained with --cond-drop", DefaultValueFactory = _ => 1f };
     private readonly Option<bool> greedy = new("--greedy") { Description = "Always take the most likely code: all candidates are the same" };
@@ -70,6 +70,7 @@ internal sealed class GenerateCommand(TextWriter output, TextWriter error) : Cli
 
         using var device = Common.OpenDevice(parsed);
         using var models = PipelineModels.FromFiles(device, clipPath, gptPath, vqganPath);
+        settings = settings.For(models.GptConfig);
         var pipeline = new TextToImage(models, tokenizer);
         CheckPrompt(parsed, pipeline, tokenizer, prompt, settings);
 

@@ -117,7 +117,7 @@ public static class ShapesWorld
         {
             random = Random(i);
             do members[i] = Changed(members[0], random);
-            while (!members[i].IsSeen || members.AsSpan(0, i).Contains(members[i]));
+            while (!members[i].IsSeen || members.AsSpan(0, i).Contains(members[i]) || members.AsSpan(0, i).Contains(members[i].Mirrored));
         }
         return Lay(random, scene.Background with { Texture = random.NextOf(Textures) }, members[member]);
     }
@@ -205,6 +205,9 @@ public static class ShapesWorld
     {
         /// <summary>Whether training may show it.</summary>
         public bool IsSeen => !IsHeldOut(First.Pair) && (Second is not { } second || !IsHeldOut(second.Pair) && second.Pair != First.Pair);
+
+        /// <summary>The same scene told from its other object: two alike but for their colours, one above the other, read the same with the relation reversed as with the colours exchanged.</summary>
+        public Contents Mirrored => Second is { } second ? new(second, First, Relation!.Value.Reverse()) : this;
 
         public static Contents Of(ShapeScene scene) => new(Of(scene.Objects[0]), scene.Objects.Count > 1 ? Of(scene.Objects[1]) : null, scene.Relation);
 

@@ -29,6 +29,21 @@ public sealed record GptConfig
     /// <summary>Name of the note in a checkpoint.</summary>
     public const string UnconditionalOption = "unconditional";
 
+    /// <summary>
+    /// Whether codes of small probability are what pictures consist of: on an even background each place may begin an object, most do not, and a filter that keeps only the likely codes leaves the picture empty. Such a GPT is
+    /// sampled from unfiltered unless told otherwise. Not to be seen in the weights; a training notes it.
+    /// </summary>
+    public bool RareCodesMatter { get; init; }
+
+    /// <summary>Name of that note in a checkpoint.</summary>
+    public const string RareCodesOption = "rare_codes_matter";
+
+    /// <summary>Sampling keeps the k most likely codes, unless told otherwise; 0 for all.</summary>
+    public int DefaultTopK => RareCodesMatter ? 0 : 500;
+
+    /// <summary>Sampling keeps the most likely codes that hold this probability, unless told otherwise.</summary>
+    public float DefaultTopP => RareCodesMatter ? 1 : 0.95f;
+
     /// <summary><c>gpt2_medium</c> over the released codes: 24 layers of 1024.</summary>
     public static GptConfig Medium { get; } = new() { Vocabulary = 16384, Layers = 24, Width = 1024, Heads = 16, BlockSize = 256, ConditionSize = 512 };
 
@@ -51,6 +66,7 @@ public sealed record GptConfig
             BlockSize = weights.ShapeOf("pos_emb", 3)[1],
             ConditionSize = weights.ShapeOf("cond_proj.weight", 2)[1],
             Unconditional = weights.Option(UnconditionalOption) == 1,
+            RareCodesMatter = weights.Option(RareCodesOption) == 1,
         };
     }
 }

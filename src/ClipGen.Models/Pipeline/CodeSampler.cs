@@ -30,7 +30,7 @@ public static class CodeSampler
         {
             using var uniforms = device.Empty(new Shape(count));
             device.Backend.FillUniform(new RandomKey(settings.Seed, RandomPurpose, (uint)position), firstCandidate, uniforms.Floats);
-            return logits.Sample(settings.Filter, uniforms);
+            return logits.Sample(settings.Filter(gpt.Config), uniforms);
         }, onCode, cancellation);
     }
 
@@ -52,7 +52,7 @@ public static class CodeSampler
         {
             var key = new RandomKey(settings.Seed, RandomPurpose, (uint)position);
             using var uniforms = device.From([.. streams.Select(stream => Philox.Uniform(key, stream))], new Shape(streams.Count));
-            return logits.Sample(settings.Filter, uniforms);
+            return logits.Sample(settings.Filter(gpt.Config), uniforms);
         }, null, cancellation);
     }
 
@@ -63,7 +63,7 @@ public static class CodeSampler
         return Sample(gpt, condition, uniforms.Length, settings, (position, logits) =>
         {
             using var row = device.From([.. uniforms.Select(u => u[position])], new Shape(uniforms.Length));
-            return logits.Sample(settings.Filter, row);
+            return logits.Sample(settings.Filter(gpt.Config), row);
         }, null, default);
     }
 

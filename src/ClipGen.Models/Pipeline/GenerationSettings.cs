@@ -1,4 +1,5 @@
 using ClipGen.Kernels;
+using ClipGen.Models.Gpt;
 
 namespace ClipGen.Models.Pipeline;
 
@@ -14,11 +15,11 @@ public sealed record GenerationSettings
     /// <summary>Sequences sampled together. The pictures do not depend on it.</summary>
     public int Batch { get; init; } = 8;
 
-    /// <summary>Choose among the k most likely codes; 0 for all.</summary>
-    public int TopK { get; init; } = 500;
+    /// <summary>Choose among the k most likely codes; 0 for all. Null for what suits the GPT (<see cref="GptConfig.DefaultTopK"/>).</summary>
+    public int? TopK { get; init; }
 
-    /// <summary>Choose among the most likely codes that hold this much probability; 1 for all.</summary>
-    public float TopP { get; init; } = 0.95f;
+    /// <summary>Choose among the most likely codes that hold this much probability; 1 for all. Null for what suits the GPT (<see cref="GptConfig.DefaultTopP"/>).</summary>
+    public float? TopP { get; init; }
 
     /// <summary>Divides the logits.</summary>
     public float Temperature { get; init; } = 1;
@@ -38,8 +39,15 @@ public sealed record GenerationSettings
     /// <summary>Reproduce the reference: over-long texts lose their end token, re-ranking sees pictures as the decoder gives them.</summary>
     public bool Parity { get; init; }
 
-    /// <summary>The sampling filter.</summary>
-    internal SamplingFilter Filter => new(Temperature, TopK, TopP);
+    /// <summary>These settings with nothing left open.</summary>
+    public GenerationSettings For(GptConfig gpt)
+    {
+        ArgumentNullException.ThrowIfNull(gpt);
+        return this with { TopK = TopK ?? gpt.DefaultTopK, TopP = TopP ?? gpt.DefaultTopP };
+    }
+
+    /// <summary>The sampling filter for a GPT.</summary>
+    internal SamplingFilter Filter(GptConfig gpt) => new(Temperature, TopK ?? gpt.DefaultTopK, TopP ?? gpt.DefaultTopP);
 
     /// <summary>Checks every setting.</summary>
     /// <exception cref="GenerationException">One is out of range; the message names its option.</exception>
@@ -49,8 +57,8 @@ public sealed record GenerationSettings
         Require(Keep >= 1, $"--keep {Keep}: must be at least 1");
         Require(Keep <= Candidates, $"--keep {Keep}: there are only {Candidates} candidates (--candidates)");
         Require(Batch >= 1, $"--batch {Batch}: must be at least 1");
-        Require(TopK >= 0, $"--top-k {TopK}: must be 0 (all codes) or more");
-        Require(TopP is > 0 and <= 1, $"--top-p {TopP}: must be above 0 and at most 1");
+        Require(TopK is null or >= 0, $"--top-k {TopK}: must be 0 (all codes) or more");
+        Require(TopP is null or > 0 and <= 1, $"--top-p {TopP}: must be above 0 and at most 1");
         Require(Temperature > 0 && float.IsFinite(Temperature), $"--temperature {Temperature}: must be a positive number");
         Require(Guidance >= 0 && float.IsFinite(Guidance), $"--guidance {Guidance}: must be 0 or more");
     }

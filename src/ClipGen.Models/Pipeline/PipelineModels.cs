@@ -20,6 +20,7 @@ public sealed class PipelineModels : IDisposable
     private ClipModel? clip;
     private GptModel? gpt;
     private VqGanModel? vqgan;
+    private GptConfig? gptConfig;
 
     /// <summary>Models that are loaded by the given functions when first used.</summary>
     public PipelineModels(Func<ClipModel> clip, Func<GptModel> gpt, Func<VqGanModel> vqgan) => (loadClip, loadGpt, loadVqGan) = (clip, gpt, vqgan);
@@ -46,11 +47,14 @@ public sealed class PipelineModels : IDisposable
             throw new WeightException($"{gptPath}: this GPT writes {gptConfig.Vocabulary} different codes, the codebook of {vqganPath} has {codes}; give files that belong together");
         if (Math.Sqrt(gptConfig.BlockSize) % 1 != 0)
             throw new WeightException($"{gptPath}: this GPT writes {gptConfig.BlockSize} codes per picture, which is not a square grid");
-        return new PipelineModels(() => ModelFiles.LoadClip(device, clipPath), () => ModelFiles.LoadGpt(device, gptPath), () => ModelFiles.LoadVqGan(device, vqganPath));
+        return new PipelineModels(() => ModelFiles.LoadClip(device, clipPath), () => ModelFiles.LoadGpt(device, gptPath), () => ModelFiles.LoadVqGan(device, vqganPath)) { gptConfig = gptConfig };
     }
 
     /// <summary>CLIP, loaded on first use.</summary>
     public ClipModel Clip => clip ??= loadClip();
+
+    /// <summary>The GPT's sizes and notes; known without loading it where it comes from a file.</summary>
+    public GptConfig GptConfig => gptConfig ??= Gpt.Config;
 
     /// <summary>The GPT, loaded on first use.</summary>
     public GptModel Gpt => gpt ??= loadGpt();

@@ -80,6 +80,8 @@ internal sealed class TrainGptCommand(TextWriter output, TextWriter error) : Tra
             using (var source = CheckpointWeights.Open(KnownFiles.Frozen("--vqgan-ckpt", parsed.GetValue(vqgan), shapes ? "shapes-vqgan.safetensors" : "vqgan_coco.pt"), ModelKind.VqGan)) codec = VqGanModel.Load(job.Device, source, form);
             using (var source = CheckpointWeights.Open(KnownFiles.Frozen("--clip-ckpt", parsed.GetValue(clip), shapes ? "shapes-clip.safetensors" : "clip_vit_b32.pt"), ModelKind.Clip)) embedder = ClipModel.Load(job.Device, source, null, form);
             Dictionary<string, int> sizes = [];
+            // An object of the synthetic world may begin anywhere and so nowhere with much probability.
+            if (shapes || job.Weights?.Option(GptConfig.RareCodesOption) == 1) sizes[GptConfig.RareCodesOption] = 1;
             if (job.Weights is { } weights)
             {
                 if (weights.Option("heads") is { } heads) sizes["heads"] = heads;
