@@ -17,6 +17,7 @@ internal sealed class TrainGptCommand(TextWriter output, TextWriter error) : Tra
     private readonly Option<string?> vqgan = new("--vqgan-ckpt", "--vqgan_ckpt") { Description = "The VQ-GAN; by default pretrained/vqgan_coco.pt, or shapes-vqgan.safetensors for --ds shapes" };
     private readonly Option<string?> clip = new("--clip-ckpt", "--clip_ckpt") { Description = "CLIP; by default pretrained/clip_vit_b32.pt, or shapes-clip.safetensors for --ds shapes" };
     private readonly Option<string?> gpt = new("--gpt") { Description = "gpt2_medium, gpt2_large, or LAYERSxWIDTHxHEADS such as 6x160x5" };
+    private readonly Option<string?> init = new("--init") { Description = "First weights of a new GPT: plain, as PyTorch draws them, or grid: positions begin as those of a grid and codes as their vectors in the codebook" };
     private readonly Option<double?> dropout = new("--dropout") { Description = "Dropout" };
     private readonly Option<double> clipWeight = new("--clip-weight", "--clip_weight") { Description = "Weight of the CLIP loss on reconstructed samples" };
     private readonly Option<double?> noise = new("--cond-noise") { Description = "Noise on the CLIP embeddings, in units of their length: makes texts' embeddings, which lie beside the pictures', familiar" };
@@ -29,9 +30,9 @@ internal sealed class TrainGptCommand(TextWriter output, TextWriter error) : Tra
 
     protected override string Kind => "gpt";
 
-    protected override IEnumerable<Option> OwnOptions => [vqgan, clip, gpt, dropout, clipWeight, noise, conditionDrop, decay, accumulate, cache, recompute, previews];
+    protected override IEnumerable<Option> OwnOptions => [vqgan, clip, gpt, init, dropout, clipWeight, noise, conditionDrop, decay, accumulate, cache, recompute, previews];
 
-    protected override IReadOnlyList<Option> SizeOptions => [gpt];
+    protected override IReadOnlyList<Option> SizeOptions => [gpt, init];
 
     protected override IEnumerable<(string Key, JsonNode Value)> RunParts(ParseResult parsed) => [("accumulate", parsed.GetValue(accumulate))];
 
@@ -41,7 +42,7 @@ internal sealed class TrainGptCommand(TextWriter output, TextWriter error) : Tra
         "clipgen train gpt --ds photos/ --bs 2 --vqgan_ckpt vqgan.pt --gpt gpt2_medium --dropout 0.1");
 
     protected override TrainDefaults Defaults(ParseResult parsed, bool shapes) => shapes
-        ? new TrainDefaults(16, 4, _ => 1.5e-3, "cosine", 0.2, 1)
+        ? new TrainDefaults(16, 3, _ => 2e-3, "cosine", 0.1, 1)
         : new TrainDefaults(2, 200, batch => 5e-4 / 256 * batch, "cosine", 20, 10);
 
     protected override ITrainer Build(TrainJob job)
@@ -51,7 +52,7 @@ internal sealed class TrainGptCommand(TextWriter output, TextWriter error) : Tra
         var weight = Noted(parsed, clipWeight);
         if (!(weight >= 0)) throw new UsageException($"--clip-weight {weight}: expected 0 or more");
         var drop = Share("--dropout", Noted(parsed, dropout, shapes ? 0 : 0.1));
-        var unconditional = Share("--cond-drop", Noted(parsed, conditionDrop, shapes ? 0.1 : 0));
+        var unconditional = Share("--cond-drop", Noted(parsed, conditionDrop, 0));
         var recipe = new GptRecipe
         {
             LearningRate = job.Rate,
@@ -93,7 +94,14 @@ internal sealed class TrainGptCommand(TextWriter output, TextWriter error) : Tra
                 var config = Sizes(Noted(parsed, gpt, shapes ? $"{ShapesModels.Gpt.Layers}x{ShapesModels.Gpt.Width}x{ShapesModels.Gpt.Heads}" : "gpt2_medium")) with { Vocabulary = codec.Codes, BlockSize = grid * grid, ConditionSize = embedder.Config.EmbeddingSize };
                 if (grid < 2) throw new UsageException($"--size {job.Data.Side}: pictures have {grid} x {grid} codes, expected at least 2 x 2");
                 sizes["heads"] = config.Heads;
-                model = GptModel.Load(job.Device, new InitialWeights(ModelKind.Gpt, StateDicts.Gpt(config), job.Seed, sizes), null, WeightForm.Trainable);
+                var drawn = new InitialWeights(ModelKind.Gpt, StateDicts.Gpt(config), job.Seed, sizes);
+                IWeightSource initial = Noted(parsed, init, shapes ? "grid" : "plain") switch
+                {
+                    "plain" => drawn,
+                    "grid" => new PictureGptWeights(drawn, codec.Codebook.ToFloats(), codec.CodeSize, job.Seed),
+                    var other => throw new UsageException($"--init {other}: expected plain or grid"),
+                };
+                model = GptModel.Load(job.Device, initial, null, WeightForm.Trainable);
             }
             // What a run once learned it still knows when it goes on without.
             if (unconditional > 0 || model.Config.Unconditional) sizes[GptConfig.UnconditionalOption] = 1;
