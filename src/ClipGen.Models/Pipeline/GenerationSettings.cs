@@ -43,7 +43,8 @@ public sealed record GenerationSettings
     public GenerationSettings For(GptConfig gpt)
     {
         ArgumentNullException.ThrowIfNull(gpt);
-        return this with { TopK = TopK ?? gpt.DefaultTopK, TopP = TopP ?? gpt.DefaultTopP };
+        var filter = Filter(gpt);
+        return this with { TopK = filter.TopK, TopP = filter.TopP };
     }
 
     /// <summary>The sampling filter for a GPT.</summary>

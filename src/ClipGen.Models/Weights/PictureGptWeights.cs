@@ -16,6 +16,7 @@ public sealed class PictureGptWeights(InitialWeights plain, float[] codebook, in
 {
     private const uint Purpose = 0x0C0D << 16;
     private readonly float[] vectors = Standardized(codebook, codeSize);
+    private readonly double[] embedding = Projection(1, codeSize, (int)plain.ShapeOf("tok_emb.weight")![^1], seed), head = Projection(2, codeSize, (int)plain.ShapeOf("head.weight")![^1], seed);
 
     /// <inheritdoc/>
     public string Name => plain.Name;
@@ -43,11 +44,11 @@ public sealed class PictureGptWeights(InitialWeights plain, float[] codebook, in
                 break;
             case "tok_emb.weight":
                 // A share of its own, so that equal vectors are still two codes.
-                for (var i = 0; i < destination.Length; i++) destination[i] = 0.3f * destination[i] + Projected(1, (first + i) / width, (int)((first + i) % width), width);
+                for (var i = 0; i < destination.Length; i++) destination[i] = 0.3f * destination[i] + Projected(embedding, (first + i) / width, (int)((first + i) % width), width);
                 break;
             case "head.weight":
                 var size = (float)(1 / Math.Sqrt(3.0 * width));
-                for (var i = 0; i < destination.Length; i++) destination[i] = 0.3f * destination[i] + size * Projected(2, (first + i) / width, (int)((first + i) % width), width);
+                for (var i = 0; i < destination.Length; i++) destination[i] = 0.3f * destination[i] + size * Projected(head, (first + i) / width, (int)((first + i) % width), width);
                 break;
         }
     }
@@ -62,13 +63,19 @@ public sealed class PictureGptWeights(InitialWeights plain, float[] codebook, in
         return c % 2 == 0 ? Math.Sin(angle) : Math.Cos(angle);
     }
 
-    /// <summary>Entry of the code's vector times a random matrix whose columns make numbers of size one.</summary>
-    private float Projected(uint which, long code, int channel, int width)
+    /// <summary>Entry of the code's vector times a projection, of size one.</summary>
+    private float Projected(double[] projection, long code, int channel, int width)
+    {
+        double sum = 0;
+        for (var i = 0; i < codeSize; i++) sum += vectors[code * codeSize + i] * projection[i * width + channel];
+        return (float)(sum / Math.Sqrt(codeSize));
+    }
+
+    /// <summary>A random matrix, [codeSize, width].</summary>
+    private static double[] Projection(uint which, int codeSize, int width, ulong seed)
     {
         var key = new RandomKey(seed, Purpose, which);
-        double sum = 0;
-        for (var i = 0; i < codeSize; i++) sum += vectors[code * codeSize + i] * Philox.Normal(key, (long)i * width + channel);
-        return (float)(sum / Math.Sqrt(codeSize));
+        return [.. Enumerable.Range(0, codeSize * width).Select(i => Philox.Normal(key, i))];
     }
 
     /// <summary>Every number of the vectors with mean 0 and deviation 1 over the codes.</summary>
