@@ -3,7 +3,7 @@ namespace ClipGen.Cli.Tests;
 /// <summary>Help texts, versions and the two commands that measure.</summary>
 public sealed class HelpTests
 {
-    private static readonly string[] Commands = ["generate", "reconstruct", "encode", "decode", "embed", "tokenize", "inspect", "convert", "train", "eval", "trace", "bench", "devices"];
+    private static readonly string[] Commands = ["generate", "reconstruct", "encode", "decode", "embed", "tokenize", "inspect", "convert", "download", "train", "eval", "trace", "bench", "devices"];
 
     private static readonly Dictionary<string, string[]> Groups = new() { ["train"] = ["vqgan", "gpt", "clip"], ["eval"] = ["shapes", "reconstruction"] };
 
