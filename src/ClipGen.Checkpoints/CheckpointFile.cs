@@ -3,7 +3,7 @@ using Microsoft.Win32.SafeHandles;
 namespace ClipGen.Checkpoints;
 
 /// <summary>An open file that is read at given offsets, by any number of threads; all its errors are <see cref="CheckpointException"/>s.</summary>
-internal sealed class CheckpointFile : IDisposable
+internal sealed class CheckpointFile : IPickledFile, IDisposable
 {
     private readonly SafeFileHandle handle;
 

@@ -3,7 +3,7 @@ using System.Text;
 namespace ClipGen.Checkpoints;
 
 /// <summary>The classes and functions that a checkpoint may name, and what each stands for. None of them is run: they are descriptions of data.</summary>
-internal static class PickleGlobals
+internal sealed class PickleGlobals(CheckpointFile file, bool inTorchScript) : IPickleClasses
 {
     private static readonly Dictionary<string, ElementType> StorageTypes = new()
     {
@@ -63,14 +63,17 @@ internal static class PickleGlobals
         new("torch.jit._pickle", "restore_type_tag"),
     ];
 
-    public static bool IsAllowed(PickleGlobal global, bool inTorchScript) =>
+    public bool IsAllowed(PickleGlobal global) =>
         Allowed.Contains(global) || (inTorchScript && (AllowedInTorchScript.Contains(global) || IsModuleClass(global.Module)));
 
     /// <summary>Whether a TorchScript module class is meant; any is allowed, as a bag of attributes.</summary>
     public static bool IsModuleClass(string name) => name == "__torch__" || name.StartsWith("__torch__.", StringComparison.Ordinal);
 
-    /// <summary>Name of an element type used as a value, such as <c>torch.float32</c>.</summary>
-    public static string? DTypeName(PickleGlobal global) => global.Module == "torch" && DTypes.ContainsKey(global.Name) ? global.ToString() : null;
+    /// <summary>An element type used as a value, such as <c>torch.float32</c>: its name.</summary>
+    public CheckpointNode? Value(PickleGlobal global) => global.Module == "torch" && DTypes.ContainsKey(global.Name) ? CheckpointNode.OfString(global.ToString()) : null;
+
+    // A state dict carries '_metadata' here, which says nothing about the weights.
+    public StateUse UseOf(string className, CheckpointNode state) => state.Kind != NodeKind.Dict ? StateUse.Refused : IsModuleClass(className) ? StateUse.Attributes : StateUse.Ignored;
 
     /// <summary>Type of a storage class: null inside for an untyped one.</summary>
     public static bool IsStorageClass(PickleGlobal global, out ElementType? type)
@@ -82,8 +85,7 @@ internal static class PickleGlobals
     /// <summary>The storage class of an element type.</summary>
     public static string StorageName(ElementType type) => StorageTypes.First(entry => entry.Value == type).Key;
 
-    /// <summary>Why a global is refused, with the remedy if it is a familiar one.</summary>
-    public static string Complaint(PickleGlobal global)
+    public string Complaint(PickleGlobal global)
     {
         var text = $"asks for '{global}', which is not on the list of what checkpoints of tensors need";
         var (module, name) = (global.Module, global.Name);
@@ -94,9 +96,8 @@ internal static class PickleGlobals
         return $"{text}; nothing was executed; do not open the file with other tools unless you trust its source";
     }
 
-    /// <summary>The object that calling a global with those arguments stands for.</summary>
-    public static CheckpointNode Construct(
-        CheckpointFile file, PickleGlobal global, IReadOnlyList<CheckpointNode> arguments,
+    public CheckpointNode Construct(
+        PickleGlobal global, IReadOnlyList<CheckpointNode> arguments,
         Func<string, CheckpointException> refuse, Action<CheckpointNode, CheckpointNode, CheckpointNode> addEntry)
     {
         CheckpointException Unexpected() => refuse($"calls {global} with arguments of an unknown form");
@@ -125,8 +126,8 @@ internal static class PickleGlobals
                 var set = CheckpointNode.NewSet();
                 foreach (var item in arguments[0].Items) set.Append(item);
                 return set;
-            case "encode" when arguments.Count == 2 && arguments[0].Kind == NodeKind.String && arguments[1].Kind == NodeKind.String && arguments[1].String == "latin1":
-                return arguments[0].String.All(c => c < 256) ? CheckpointNode.OfBytes(Encoding.Latin1.GetBytes(arguments[0].String)) : throw Unexpected();
+            case "encode":
+                return BytesOf(arguments) ?? throw Unexpected();
             case "bytearray" when arguments.Count == 0:
                 return CheckpointNode.OfBytes([]);
             case "bytearray" when arguments.Count == 1 && arguments[0].Kind == NodeKind.Bytes:
@@ -139,6 +140,10 @@ internal static class PickleGlobals
                 throw Unexpected();
         }
     }
+
+    /// <summary>Protocol 2 has no bytes: Python writes them as a call that encodes a text of small characters. Null for another call.</summary>
+    public static CheckpointNode? BytesOf(IReadOnlyList<CheckpointNode> arguments) =>
+        arguments is [{ Kind: NodeKind.String } text, { Kind: NodeKind.String, String: "latin1" }] && text.String.All(c => c < 256) ? CheckpointNode.OfBytes(Encoding.Latin1.GetBytes(text.String)) : null;
 
     private static CheckpointNode NewDict(
         PickleGlobal global, IReadOnlyList<CheckpointNode> arguments, Action<CheckpointNode, CheckpointNode, CheckpointNode> addEntry, Func<CheckpointException> unexpected)

@@ -4,7 +4,7 @@ using System.Text;
 namespace ClipGen.Checkpoints;
 
 /// <summary>The bytes of a pickle, read through a small window; lengths that the pickle claims are checked before anything is allocated.</summary>
-internal sealed class PickleInput(CheckpointFile file, string what, ByteSource source, long start, long limit)
+internal sealed class PickleInput(IPickledFile file, string what, ByteSource source, long start, long limit)
 {
     private readonly byte[] window = new byte[(int)Math.Min(1 << 16, Math.Max(16, limit - start))];
     private long windowStart = start;

@@ -3,14 +3,17 @@ using System.Numerics;
 namespace ClipGen.Checkpoints;
 
 /// <summary>
-/// Reads a pickle as data. The opcodes are those that <c>torch.save</c> produces, the classes and functions those that describe tensors
-/// (<see cref="PickleGlobals"/>); anything else is refused by name, and nothing is ever run. Sizes and counts are bounded, so that a
+/// Reads a pickle as data. The opcodes are those that <c>torch.save</c> and pickled values of datasets need, the classes and functions those that the kind of file may name
+/// (<see cref="IPickleClasses"/>); anything else is refused by name, and nothing is ever run. Sizes and counts are bounded, so that a
 /// few bytes cannot ask for much memory.
 /// </summary>
-internal sealed class PickleReader(CheckpointFile file, string what, PickleInput input, IStorageResolver storages, bool allowModules)
+internal sealed class PickleReader(IPickledFile file, string what, PickleInput input, IStorageResolver storages, IPickleClasses classes)
 {
     /// <summary>Longest pickle; that of a 1.3 GB checkpoint has 100 KB.</summary>
     public const int MaxBytes = 32 << 20;
+
+    /// <summary>Entry of an object's dict that holds the whole state it was given.</summary>
+    public const string StateKey = "state";
 
     private const int MaxObjects = 2_000_000;
     private const int MaxStack = 1_000_000;
@@ -20,6 +23,9 @@ internal sealed class PickleReader(CheckpointFile file, string what, PickleInput
     private readonly List<int> marks = [];
     private readonly Dictionary<uint, CheckpointNode> memo = [];
     private long opcodeAt;
+
+    /// <summary>Longest pickle that is read.</summary>
+    public long LongestPickle { get; init; } = MaxBytes;
 
     /// <summary>Objects made, a measure for how large the finished tree may be.</summary>
     public int ObjectCount { get; private set; }
@@ -35,7 +41,7 @@ internal sealed class PickleReader(CheckpointFile file, string what, PickleInput
         while (true)
         {
             opcodeAt = input.Position;
-            if (opcodeAt - begin > MaxBytes) throw Refuse($"is longer than {MaxBytes:N0} bytes");
+            if (opcodeAt - begin > LongestPickle) throw Refuse($"is longer than {LongestPickle:N0} bytes");
             var opcode = input.ReadByte();
             if (opcode == PickleOpcodes.Stop) break;
             Execute(opcode);
@@ -110,7 +116,7 @@ internal sealed class PickleReader(CheckpointFile file, string what, PickleInput
                 break;
             case PickleOpcodes.Proto: throw Refuse("sets its protocol twice");
             default:
-                throw Refuse($"uses the opcode 0x{opcode:x2} ({PickleOpcodes.NameOfRefused(opcode)}), which checkpoints of tensors do not need; nothing was executed");
+                throw Refuse($"uses the opcode 0x{opcode:x2} ({PickleOpcodes.NameOfRefused(opcode)}), which data does not need; nothing was executed");
         }
     }
 
@@ -201,9 +207,9 @@ internal sealed class PickleReader(CheckpointFile file, string what, PickleInput
     private void PushGlobal(string module, string name)
     {
         var global = new PickleGlobal(module, name);
-        if (PickleGlobals.DTypeName(global) is { } dtype) PushNew(CheckpointNode.OfString(dtype));
-        else if (PickleGlobals.IsAllowed(global, allowModules)) PushNew(CheckpointNode.OfOpaque(global));
-        else throw Refuse(PickleGlobals.Complaint(global));
+        if (classes.Value(global) is { } value) PushNew(value);
+        else if (classes.IsAllowed(global)) PushNew(CheckpointNode.OfOpaque(global));
+        else throw Refuse(classes.Complaint(global));
     }
 
     private void Construct(CheckpointNode[] call)
@@ -216,19 +222,28 @@ internal sealed class PickleReader(CheckpointFile file, string what, PickleInput
             var size = argument.IsContainer ? argument.ChildCount : argument.Kind == NodeKind.String ? argument.String.Length / 16 : 0;
             if ((ObjectCount += size) > MaxObjects) throw Refuse($"makes more than {MaxObjects:N0} objects");
         }
-        PushNew(PickleGlobals.Construct(file, global, call[1].Items, Refuse, AddEntry));
+        PushNew(classes.Construct(global, call[1].Items, Refuse, AddEntry));
     }
 
     private void SetState(CheckpointNode state)
     {
         var target = Top();
-        if (target.Kind != NodeKind.Dict || target.ClassName is null || state.Kind != NodeKind.Dict) throw Refuse("sets the state of an object that should have none");
-        // A state dict carries '_metadata' here, which says nothing about the weights.
-        if (!PickleGlobals.IsModuleClass(target.ClassName)) return;
-        if ((ObjectCount += 2 * state.Entries.Count) > MaxObjects) throw Refuse($"makes more than {MaxObjects:N0} objects");
-        foreach (var (key, value) in state.Entries)
-            if (!IsBookkeeping(key, value))
-                AddEntry(target, key, value);
+        switch (target is { Kind: NodeKind.Dict, ClassName: { } name } ? classes.UseOf(name, state) : StateUse.Refused)
+        {
+            case StateUse.Ignored:
+                return;
+            case StateUse.Whole:
+                AddEntry(target, CheckpointNode.OfString(StateKey), state);
+                return;
+            case StateUse.Attributes when state.Kind == NodeKind.Dict:
+                if ((ObjectCount += 2 * state.Entries.Count) > MaxObjects) throw Refuse($"makes more than {MaxObjects:N0} objects");
+                foreach (var (key, value) in state.Entries)
+                    if (!IsBookkeeping(key, value))
+                        AddEntry(target, key, value);
+                return;
+            default:
+                throw Refuse("sets the state of an object that should have none");
+        }
     }
 
     // TorchScript modules carry 'training' and hook flags beside their parameters.
@@ -242,4 +257,43 @@ internal sealed class PickleReader(CheckpointFile file, string what, PickleInput
 internal interface IStorageResolver
 {
     StorageReference Resolve(CheckpointNode id, Func<string, CheckpointException> refuse);
+}
+
+/// <summary>The file that a pickle comes from, for messages.</summary>
+internal interface IPickledFile
+{
+    CheckpointException Refuse(string message, Exception? inner = null);
+}
+
+/// <summary>What becomes of the state that an object of a class is given.</summary>
+internal enum StateUse
+{
+    /// <summary>The class has none.</summary>
+    Refused,
+
+    /// <summary>It says nothing that matters.</summary>
+    Ignored,
+
+    /// <summary>Its entries are the object's attributes.</summary>
+    Attributes,
+
+    /// <summary>It is kept as it is, under <see cref="PickleReader.StateKey"/>.</summary>
+    Whole,
+}
+
+/// <summary>Classes and functions that pickles of a kind of file may name, and the data that they stand for. None of them is run.</summary>
+internal interface IPickleClasses
+{
+    /// <summary>The value that a name stands for by itself; null if it is not one.</summary>
+    CheckpointNode? Value(PickleGlobal global);
+
+    bool IsAllowed(PickleGlobal global);
+
+    /// <summary>Why one is refused, with the remedy if it is a familiar one.</summary>
+    string Complaint(PickleGlobal global);
+
+    /// <summary>The object that calling one with those arguments stands for.</summary>
+    CheckpointNode Construct(PickleGlobal global, IReadOnlyList<CheckpointNode> arguments, Func<string, CheckpointException> refuse, Action<CheckpointNode, CheckpointNode, CheckpointNode> addEntry);
+
+    StateUse UseOf(string className, CheckpointNode state);
 }

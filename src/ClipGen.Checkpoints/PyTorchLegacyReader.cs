@@ -57,7 +57,7 @@ internal sealed class PyTorchLegacyReader : IStorageResolver
     private (CheckpointNode Root, int ObjectCount) ReadPickle(string what)
     {
         var input = new PickleInput(file, what, new FileBytes(file, 0, file.Length), position, file.Length);
-        var reader = new PickleReader(file, what, input, this, allowModules: false);
+        var reader = new PickleReader(file, what, input, this, new PickleGlobals(file, inTorchScript: false));
         var root = reader.Read();
         position = input.Position;
         return (root, reader.ObjectCount);

@@ -36,7 +36,7 @@ internal sealed class PyTorchZipReader : IStorageResolver
         reader.CheckByteOrder();
         reader.CheckVersion();
         var bytes = reader.ReadWhole(pickle, PickleReader.MaxBytes);
-        var machine = new PickleReader(file, "data.pkl", new PickleInput(file, "data.pkl", new MemoryBytes(bytes), 0, bytes.Length), reader, reader.Format == CheckpointFormat.TorchScript);
+        var machine = new PickleReader(file, "data.pkl", new PickleInput(file, "data.pkl", new MemoryBytes(bytes), 0, bytes.Length), reader, new PickleGlobals(file, reader.Format == CheckpointFormat.TorchScript));
         var root = machine.Read();
         foreach (var storage in reader.storages.Keys)
             if (reader.zip.Find($"data/{storage}") is { Length: <= VerifyWhenOpened } entry)

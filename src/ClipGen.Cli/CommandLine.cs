@@ -54,6 +54,7 @@ public static class CommandLine
                 new TrainGptCommand(output, error).Create(),
                 new TrainClipCommand(output, error).Create(),
             },
+            DatasetCommands.Create(output, error),
             EvalCommands.Create(output, error),
             new TraceCommand(output, error).Create(),
             new BenchCommand(output, error).Create(),

@@ -198,7 +198,7 @@ public sealed class BadInputTests(SmallModels models)
     [InlineData("--text", "generate", "--text", "   ")]
     [InlineData("--text", "generate", "--text")]
     [InlineData("nonsense", "nonsense")]
-    [InlineData("generate, reconstruct, encode, decode, embed, tokenize, inspect, convert, download, train, eval, trace, bench, devices")]
+    [InlineData("generate, reconstruct, encode, decode, embed, tokenize, inspect, convert, download, train, dataset, eval, trace, bench, devices")]
     [InlineData("--out", "reconstruct", "a.png")]
     [InlineData("reconstruct", "reconstruct", "--out", "x.png")]
     [InlineData("--out", "encode", "a.png")]

@@ -15,7 +15,8 @@ namespace ClipGen.Cli.Commands;
 internal sealed class EvalReconstructionCommand(TextWriter output, TextWriter error) : CliCommand(output, error)
 {
     private readonly ModelOptions modelFiles = new(ModelKind.VqGan);
-    private readonly Option<string> dataset = new("--ds") { Description = "Folder of pictures, text file with a path a line, or shapes for unseen scenes of the synthetic world", Required = true };
+    private readonly Option<string> dataset = new("--ds") { Description = "Folder of pictures, text file with a path a line, records (.ffr, .tar), coco, imagenet, googlecc (their validation pictures), or shapes for unseen scenes of the synthetic world", Required = true };
+    private readonly NamedDatasetOption dataRoot = new();
     private readonly Option<string?> lpips = new("--lpips") { Description = "VGG16 LPIPS checkpoint, for the perceptual distance" };
     private readonly Option<int> count = new("--count") { Description = "Pictures at most, the first ones", DefaultValueFactory = _ => 1000 };
     private readonly Option<int?> size = PictureArguments.Size();
@@ -25,7 +26,7 @@ internal sealed class EvalReconstructionCommand(TextWriter output, TextWriter er
         var command = Command("reconstruction", "Reconstructs a dataset's pictures with a VQ-GAN: L1, PSNR, LPIPS, share of codes used.", Run,
             "clipgen eval reconstruction --vqgan vqgan_coco.pt --ds photos --lpips vgg16_lpips.pt",
             "clipgen eval reconstruction --model shapes --ds shapes --json");
-        foreach (var option in (Option[])[.. modelFiles.All, dataset, lpips, count, size]) command.Add(option);
+        foreach (var option in (Option[])[.. modelFiles.All, dataset, dataRoot.Option, lpips, count, size]) command.Add(option);
         Common.AddTo(command);
         return command;
     }
@@ -35,7 +36,8 @@ internal sealed class EvalReconstructionCommand(TextWriter output, TextWriter er
         var most = parsed.GetValue(count);
         if (most < 1) throw new UsageException($"--count {most}: must be at least 1");
         var name = parsed.GetRequiredValue(dataset);
-        var pictures = name == PictureDatasets.Shapes ? new ShapesDataset(Common.Seed(parsed), ShapesSplit.Validation, most) : PictureDatasets.Open(name);
+        var pictures = dataRoot.Open(parsed, "--ds", name) is { } split ? split.Validation ?? split.Train
+            : name == PictureDatasets.Shapes ? new ShapesDataset(Common.Seed(parsed), ShapesSplit.Validation, most) : PictureDatasets.Open(name);
         var paths = modelFiles.Resolve(parsed, [ModelKind.VqGan], ModelKind.Gpt);
         using var device = Common.OpenDevice(parsed);
         using var distance = parsed.GetValue(lpips) is { } file ? ModelFiles.LoadLpips(device, file) : null;

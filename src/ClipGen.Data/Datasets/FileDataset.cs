@@ -1,7 +1,7 @@
 namespace ClipGen.Data.Datasets;
 
 /// <summary>Pictures in files, decoded when they are asked for.</summary>
-public abstract class FileDataset : IPictureDataset
+public abstract class FileDataset : IStoredDataset
 {
     private readonly string[] paths;
 
@@ -19,6 +19,9 @@ public abstract class FileDataset : IPictureDataset
 
     /// <inheritdoc/>
     public Picture Load(long index) => PictureFile.Load(NameOf(index));
+
+    /// <inheritdoc/>
+    public byte[] Stored(long index) => PictureFile.ReadBytes(NameOf(index));
 
     /// <inheritdoc/>
     public string NameOf(long index) => paths[DatasetIndex.Checked(this, index)];

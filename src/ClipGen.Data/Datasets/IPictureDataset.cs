@@ -22,6 +22,15 @@ public interface IPictureDataset
     string NameOf(long index);
 }
 
+/// <summary>Pictures in files of their own or records of a larger one, which can be handed on as they are stored.</summary>
+public interface IStoredDataset : IPictureDataset
+{
+    /// <summary>The encoded picture <paramref name="index"/>: a PNG, JPEG or the like, not decoded.</summary>
+    /// <exception cref="DataException">It cannot be read, or its checksum is another one.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The index is not below the count.</exception>
+    byte[] Stored(long index);
+}
+
 /// <summary>Pictures with sentences about them.</summary>
 public interface ICaptionedDataset : IPictureDataset
 {

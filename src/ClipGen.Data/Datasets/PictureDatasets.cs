@@ -1,3 +1,4 @@
+using ClipGen.Data.Records;
 using ClipGen.Data.Shapes;
 
 namespace ClipGen.Data.Datasets;
@@ -11,7 +12,10 @@ public static class PictureDatasets
     /// <summary>Scenes of an epoch of the synthetic world, if nothing else is asked for.</summary>
     public const long ShapesCount = 65_536;
 
-    /// <summary>A dataset by name or path: <see cref="Shapes"/> (its training scenes), a folder, or a list file.</summary>
+    /// <summary>
+    /// A dataset by name or path: <see cref="Shapes"/> (its training scenes); a list file; a file of FFRecord (<c>.ffr</c>) or a folder that holds some; tar archives (<c>.tar</c>, a pattern with ranges such as
+    /// <c>{0000..0146}</c>, or a folder that holds some); any other folder, with the pictures in it and below it.
+    /// </summary>
     /// <param name="nameOrPath">What to open.</param>
     /// <param name="seed">The stream of scenes of the synthetic world.</param>
     /// <param name="shapesCount">Scenes of an epoch of the synthetic world.</param>
@@ -21,12 +25,31 @@ public static class PictureDatasets
     {
         ArgumentNullException.ThrowIfNull(nameOrPath);
         if (nameOrPath == Shapes) return new ShapesDataset(seed, ShapesSplit.Train, shapesCount, shapesFamily);
-        if (Directory.Exists(nameOrPath)) return new FolderDataset(nameOrPath);
+        if (Directory.Exists(nameOrPath)) return OpenFolder(nameOrPath);
+        if (TarDataset.IsArchiveName(nameOrPath)) return new TarDataset(nameOrPath, TarDataset.Expand(nameOrPath));
         if (!File.Exists(nameOrPath))
-            throw new DataException($"{nameOrPath}: there is no such dataset: give a folder of pictures, a text file that names one picture a line, or \"{Shapes}\"");
+            throw new DataException($"{nameOrPath}: there is no such dataset: give a folder of pictures, a text file that names one picture a line, records in .ffr or .tar files, or \"{Shapes}\"");
+        if (FFRecordDataset.IsRecordName(nameOrPath)) return new FFRecordDataset(nameOrPath);
         if (FolderDataset.IsPictureName(nameOrPath))
             throw new DataException($"{nameOrPath}: this is a picture, not a dataset: give its folder, or a text file that names one picture a line");
         return new ListDataset(nameOrPath);
+    }
+
+    private static IPictureDataset OpenFolder(string path)
+    {
+        // A folder that can't be listed is the business of whoever opens it.
+        string[] files;
+        try
+        {
+            files = [.. Directory.EnumerateFiles(path)];
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return new FolderDataset(path);
+        }
+        if (files.Any(FFRecordDataset.IsRecordName)) return new FFRecordDataset(path);
+        var archives = files.Where(TarDataset.IsArchiveName).Order(StringComparer.Ordinal).ToArray();
+        return archives.Length > 0 ? new TarDataset(path, archives) : new FolderDataset(path);
     }
 
     /// <summary>

@@ -9,7 +9,9 @@ public static class PictureFile
     /// <summary>Largest number of pixels that is decoded: twice Pillow's warning limit, where Pillow refuses.</summary>
     public const long LargestPixels = 178_956_970;
 
-    private const long LargestFile = 1L << 30;
+    /// <summary>Longest file of a picture that is read.</summary>
+    internal const long LargestFile = 1L << 30;
+
     private const int Quality = 95;
     private const string Readable = "PNG, JPEG, GIF, WebP, TIFF, AVIF or BMP";
 
@@ -27,7 +29,19 @@ public static class PictureFile
     public static Picture Load(string path, bool applyOrientation = false, Gray16 gray16 = Gray16.Clip)
     {
         RequireVips();
-        var bytes = ReadFile(path);
+        return Decode(ReadBytes(path), path, applyOrientation, gray16);
+    }
+
+    /// <summary>The same for the bytes of a file.</summary>
+    /// <param name="bytes">The file's content.</param>
+    /// <param name="name">What messages call it.</param>
+    /// <param name="applyOrientation">As for <see cref="Load"/>.</param>
+    /// <param name="gray16">As for <see cref="Load"/>.</param>
+    /// <exception cref="DataException">It is damaged, no picture, or declares more than <see cref="LargestPixels"/>.</exception>
+    public static Picture Decode(byte[] bytes, string name, bool applyOrientation = false, Gray16 gray16 = Gray16.Clip)
+    {
+        ArgumentNullException.ThrowIfNull(bytes);
+        RequireVips();
         try
         {
             // libvips would refuse a PNG of absurd size too, but without saying why.
@@ -36,7 +50,52 @@ public static class PictureFile
         }
         catch (Exception e) when (IsDataProblem(e))
         {
-            throw new DataException($"{path}: cannot decode the picture: {Explain(e, bytes)}", e);
+            throw new DataException($"{name}: cannot decode the picture: {Explain(e, bytes)}", e);
+        }
+    }
+
+    /// <summary>A picture as the bytes of a PNG file.</summary>
+    public static byte[] EncodePng(Picture picture)
+    {
+        ArgumentNullException.ThrowIfNull(picture);
+        RequireVips();
+        using var image = Wrap(picture);
+        return Png(image);
+    }
+
+    /// <summary>The ending that a picture's bytes should have, told by how they begin; null if that is no picture's.</summary>
+    public static string? ExtensionOf(ReadOnlySpan<byte> bytes) =>
+        bytes.StartsWith(PngText.Signature) ? ".png"
+        : ExifContainers.IsJpeg(bytes) ? ".jpg"
+        : ExifContainers.IsWebp(bytes) ? ".webp"
+        : BmpFile.IsBmp(bytes) ? ".bmp"
+        : bytes.StartsWith("GIF8"u8) ? ".gif"
+        : bytes.StartsWith("II*\0"u8) || bytes.StartsWith("MM\0*"u8) ? ".tiff"
+        : bytes.Length > 12 && bytes[4..12].SequenceEqual("ftypavif"u8) ? ".avif"
+        : null;
+
+    /// <summary>The bytes of a picture's file, not decoded.</summary>
+    /// <exception cref="DataException">The file is missing, empty, or larger than a GiB.</exception>
+    public static byte[] ReadBytes(string path)
+    {
+        try
+        {
+            var length = new FileInfo(path).Length;
+            // Devices and pipes report no length; they are not read, for they need not end.
+            if (length == 0) throw new DataException($"{path}: the file is empty");
+            if (length > LargestFile) throw new DataException($"{path}: the file has {length:N0} bytes; pictures of at most {LargestFile:N0} are read");
+            using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1);
+            var bytes = new byte[length];
+            file.ReadExactly(bytes);
+            return bytes;
+        }
+        catch (FileNotFoundException e)
+        {
+            throw new DataException(Directory.Exists(path) ? $"{path}: it is a folder, not a picture" : $"{path}: there is no such file", e);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        {
+            throw new DataException($"{path}: cannot read the file: {e.Message}", e);
         }
     }
 
@@ -64,7 +123,7 @@ public static class PictureFile
             using var image = Wrap(picture);
             bytes = Path.GetExtension(path).ToLowerInvariant() switch
             {
-                ".png" => PngText.Insert(image.PngsaveBuffer(compression: 6, filter: Enums.ForeignPngFilter.All, keep: Enums.ForeignKeep.None), metadata),
+                ".png" => PngText.Insert(Png(image), metadata),
                 ".jpg" or ".jpeg" => WithExif(image.JpegsaveBuffer(q: Quality, subsampleMode: Enums.ForeignSubsample.Off, keep: Enums.ForeignKeep.None), picture, metadata),
                 ".webp" => WithExif(image.WebpsaveBuffer(q: Quality, keep: Enums.ForeignKeep.None), picture, metadata),
                 var other => throw new DataException($"{path}: pictures are written as .png, .jpg, .jpeg or .webp, not \"{other}\""),
@@ -81,7 +140,7 @@ public static class PictureFile
     /// <exception cref="DataException">The file cannot be read or is damaged.</exception>
     public static IReadOnlyDictionary<string, string> ReadMetadata(string path)
     {
-        var bytes = ReadFile(path);
+        var bytes = ReadBytes(path);
         try
         {
             if (bytes.AsSpan().StartsWith(PngText.Signature)) return PngText.Read(bytes);
@@ -134,6 +193,8 @@ public static class PictureFile
         WriteAtomically(path, bytes);
     }
 
+    private static byte[] Png(Image image) => image.PngsaveBuffer(compression: 6, filter: Enums.ForeignPngFilter.All, keep: Enums.ForeignKeep.None);
+
     private static void WriteAtomically(string path, byte[] bytes) =>
         AtomicFile.Write(path, stream => stream.Write(bytes), (reason, cause) => new DataException($"{path}: can't be written: {reason}", cause));
 
@@ -177,8 +238,8 @@ public static class PictureFile
         return picture;
     }
 
-    // Pillow's reading of CMYK without a profile: what the black ink leaves, less the colour ink's share of it, divided by 255 with rounding.
-    private static byte FromInk(byte colour, byte black)
+    /// <summary>Pillow's reading of CMYK without a profile: what the black ink leaves, less the colour ink's share of it, divided by 255 with rounding.</summary>
+    internal static byte FromInk(byte colour, byte black)
     {
         var light = 255 - black;
         var product = colour * light + 128;
@@ -198,29 +259,6 @@ public static class PictureFile
         return ExifContainers.IsJpeg(file)
             ? ExifContainers.InsertIntoJpeg(file, block)
             : ExifContainers.InsertIntoWebp(file, block, picture.Width, picture.Height);
-    }
-
-    private static byte[] ReadFile(string path)
-    {
-        try
-        {
-            var length = new FileInfo(path).Length;
-            // Devices and pipes report no length; they are not read, for they need not end.
-            if (length == 0) throw new DataException($"{path}: the file is empty");
-            if (length > LargestFile) throw new DataException($"{path}: the file has {length:N0} bytes; pictures of at most {LargestFile:N0} are read");
-            using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1);
-            var bytes = new byte[length];
-            file.ReadExactly(bytes);
-            return bytes;
-        }
-        catch (FileNotFoundException e)
-        {
-            throw new DataException(Directory.Exists(path) ? $"{path}: it is a folder, not a picture" : $"{path}: there is no such file", e);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
-        {
-            throw new DataException($"{path}: cannot read the file: {e.Message}", e);
-        }
     }
 
     private static bool IsDataProblem(Exception e) => e is VipsException or InvalidDataException;

@@ -18,7 +18,8 @@ namespace ClipGen.Cli.Commands.Train;
 internal abstract class TrainCommand(TextWriter output, TextWriter error) : CliCommand(output, error)
 {
     private const string SizesKey = "sizes";
-    private readonly Option<string> ds = new("--ds") { Description = "Pictures: a folder (with its subfolders), a text file that names one per line, or shapes", Required = true };
+    private readonly Option<string> ds = new("--ds") { Description = "Pictures: a folder (with its subfolders), a text file that names one per line, records (.ffr, .tar), coco, imagenet, googlecc, or shapes", Required = true };
+    private readonly NamedDatasetOption dataRoot = new();
     private readonly Option<double> valShare = new("--val-share") { Description = "Share of the pictures to validate on", DefaultValueFactory = _ => 0.02 };
     private readonly Option<long> scenes = new("--scenes") { Description = "Scenes of an epoch of --ds shapes", DefaultValueFactory = _ => PictureDatasets.ShapesCount };
     private readonly Option<int?> size = new("--size") { Description = "Side of the square crops in pixels; by default 256, or 64 for --ds shapes" };
@@ -65,7 +66,7 @@ internal abstract class TrainCommand(TextWriter output, TextWriter error) : CliC
     protected Command Create(string description, params string[] examples)
     {
         var command = Command(Kind, description, Run, examples);
-        foreach (var option in OwnOptions.Prepend(ds)) command.Add(option);
+        foreach (var option in (Option[])[ds, dataRoot.Option, .. OwnOptions]) command.Add(option);
         foreach (var option in new Option[] { valShare, scenes, size, bs, epochs, lr, schedule, warmup, minLr, clipNorm, outFolder, resume, saveEvery, keep, logEvery, valEvery, maxSteps, overfit, evalOnly }) command.Add(option);
         Common.AddTo(command);
         return command;
@@ -119,8 +120,10 @@ internal abstract class TrainCommand(TextWriter output, TextWriter error) : CliC
         // The data before anything is written: an empty folder should leave no run behind.
         var family = shapes ? FamilySize(parsed) : 1;
         if (batch % family != 0) throw new UsageException($"--bs {batch}: expected a multiple of the {family} scenes of a group (--hard-negatives)");
-        var dataset = PictureDatasets.Open(name, seed, shapes ? Noted(parsed, scenes) : PictureDatasets.ShapesCount, family);
-        using var data = new TrainingData(dataset.Split(share), side, batch, seed, parsed.GetValue(overfit), log.Warn);
+        var split = dataRoot.Open(parsed, "--ds", name) ?? PictureDatasets.Open(name, seed, shapes ? Noted(parsed, scenes) : PictureDatasets.ShapesCount, family).Split(share);
+        // A published dataset may have come without its part to validate on.
+        if (split.Validation is null) split = split.Train.Split(share);
+        using var data = new TrainingData(split, side, batch, seed, parsed.GetValue(overfit), log.Warn);
         using var folder = RunFolder.Open(place, Positive("--keep", parsed.GetValue(keep)));
         var checkpointPath = ResumeFrom(folder, parsed.GetValue(resume)!, options.EvaluateOnly);
         using var device = Common.OpenDevice(parsed);
