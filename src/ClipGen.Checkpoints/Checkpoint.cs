@@ -9,17 +9,23 @@ namespace ClipGen.Checkpoints;
 public sealed class Checkpoint : IDisposable
 {
     private readonly CheckpointFile file;
+    private readonly List<CheckpointFile> shards;
     private readonly PyTorchZipReader? zip;
     private readonly Dictionary<string, CheckpointTensor> byName;
 
-    private Checkpoint(CheckpointFile file)
+    private Checkpoint(CheckpointFile file, List<CheckpointFile> shards)
     {
-        this.file = file;
-        Format = FileKind.Recognize(file);
+        (this.file, this.shards) = (file, shards);
         List<KeyValuePair<string, string>> metadata = [];
         int objects;
+        var whole = SafetensorsIndex.Read(file, shards);
+        Format = whole is null ? FileKind.Recognize(file) : CheckpointFormat.Safetensors;
         switch (Format)
         {
+            case CheckpointFormat.Safetensors when whole is not null:
+                Root = whole;
+                objects = Root.ChildCount;
+                break;
             case CheckpointFormat.Safetensors:
                 (Root, metadata) = SafetensorsReader.Read(file);
                 objects = Root.ChildCount;
@@ -64,18 +70,20 @@ public sealed class Checkpoint : IDisposable
     /// <summary>Oddities that did not keep the file from being read, one sentence each.</summary>
     public IReadOnlyList<string> Warnings { get; } = [];
 
-    /// <summary>Opens a checkpoint; the format is recognised by content, whatever the file's name.</summary>
+    /// <summary>Opens a checkpoint; the format is recognised by content, whatever the file's name. The index of several safetensors files opens all of them as one.</summary>
     /// <exception cref="CheckpointException">The file is missing, can't be read, is something else, or is damaged; the message says which and what to do.</exception>
     public static Checkpoint Open(string path)
     {
         ArgumentNullException.ThrowIfNull(path);
         var file = CheckpointFile.Open(path);
+        List<CheckpointFile> shards = [];
         try
         {
-            return new Checkpoint(file);
+            return new Checkpoint(file, shards);
         }
         catch
         {
+            shards.ForEach(shard => shard.Dispose());
             file.Dispose();
             throw;
         }
@@ -104,5 +112,9 @@ public sealed class Checkpoint : IDisposable
     public void Verify() => zip?.Verify();
 
     /// <summary>Closes the file; its tensors can't be read any more.</summary>
-    public void Dispose() => file.Dispose();
+    public void Dispose()
+    {
+        shards.ForEach(shard => shard.Dispose());
+        file.Dispose();
+    }
 }

@@ -69,8 +69,9 @@ internal sealed class PickleGlobals(CheckpointFile file, bool inTorchScript) : I
     /// <summary>Whether a TorchScript module class is meant; any is allowed, as a bag of attributes.</summary>
     public static bool IsModuleClass(string name) => name == "__torch__" || name.StartsWith("__torch__.", StringComparison.Ordinal);
 
-    /// <summary>An element type used as a value, such as <c>torch.float32</c>: its name.</summary>
-    public CheckpointNode? Value(PickleGlobal global) => global.Module == "torch" && DTypes.ContainsKey(global.Name) ? CheckpointNode.OfString(global.ToString()) : null;
+    // An element type used as a value, such as torch.float32, and the classes that Lightning files its callbacks' notes under: their names.
+    public CheckpointNode? Value(PickleGlobal global) =>
+        global.Module == "torch" && DTypes.ContainsKey(global.Name) || global.Module.StartsWith("pytorch_lightning.callbacks.", StringComparison.Ordinal) ? CheckpointNode.OfString(global.ToString()) : null;
 
     // A state dict carries '_metadata' here, which says nothing about the weights.
     public StateUse UseOf(string className, CheckpointNode state) => state.Kind != NodeKind.Dict ? StateUse.Refused : IsModuleClass(className) ? StateUse.Attributes : StateUse.Ignored;

@@ -12,7 +12,10 @@ internal static class SafetensorsReader
     public const int MaxHeaderBytes = 100_000_000;
     private const string MetadataKey = "__metadata__";
 
-    public static (CheckpointNode Root, List<KeyValuePair<string, string>> Metadata) Read(CheckpointFile file)
+    /// <summary>The tensors and texts of a file.</summary>
+    /// <param name="file">The open file.</param>
+    /// <param name="firstStorage">Number of its first tensor's storage, where others come before.</param>
+    public static (CheckpointNode Root, List<KeyValuePair<string, string>> Metadata) Read(CheckpointFile file, int firstStorage = 0)
     {
         if (file.Length < 8) throw file.Refuse($"header too small: a safetensors file begins with 8 bytes of header length, this one has {file.Length}; get it again");
         Span<byte> prefix = stackalloc byte[8];
@@ -36,7 +39,7 @@ internal static class SafetensorsReader
             throw file.Refuse($"invalid header: it is not the JSON of a safetensors file ({e.Message}); the file is damaged", e);
         }
         CheckLayout(file, entries, file.Length - 8 - (long)length);
-        return (BuildTree(file, entries, 8 + (long)length), metadata);
+        return (BuildTree(file, entries, 8 + (long)length, firstStorage), metadata);
     }
 
     private static void ParseHeader(CheckpointFile file, byte[] header, List<Entry> entries, List<KeyValuePair<string, string>> metadata)
@@ -127,12 +130,12 @@ internal static class SafetensorsReader
         if (end != dataLength) throw file.Refuse($"incomplete buffer: the header describes {end:N0} bytes of data, the file has {dataLength:N0}; it was truncated or damaged, get it again");
     }
 
-    private static CheckpointNode BuildTree(CheckpointFile file, List<Entry> entries, long dataStart)
+    private static CheckpointNode BuildTree(CheckpointFile file, List<Entry> entries, long dataStart, int firstStorage)
     {
         var root = CheckpointNode.NewDict();
         foreach (var entry in entries)
         {
-            var storage = new Storage(entry.Name, root.ChildCount) { Data = new FileBytes(file, dataStart + entry.Begin, entry.End - entry.Begin) };
+            var storage = new Storage(entry.Name, firstStorage + root.ChildCount) { Data = new FileBytes(file, dataStart + entry.Begin, entry.End - entry.Begin) };
             var capacity = (entry.End - entry.Begin) / entry.Type.ByteSize();
             var view = TensorView.Create(file, storage, entry.Type, capacity, 0, entry.Shape, TensorView.RowMajorStrides(entry.Shape), complaint => file.Refuse($"tensor '{entry.Name}': {complaint}"));
             root.Add(CheckpointNode.OfString(entry.Name), CheckpointNode.OfTensor(new UnnamedTensor(view, false, false)));

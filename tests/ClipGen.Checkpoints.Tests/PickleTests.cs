@@ -44,6 +44,10 @@ public class PickleTests
     }
 
     [Fact]
+    public void Lightning_files_notes_under_the_names_of_classes() =>
+        Assert.Equal("pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint", Root("}cpytorch_lightning.callbacks.model_checkpoint\nModelCheckpoint\nK\x01s").Entries[0].Key.String);
+
+    [Fact]
     public void Older_and_newer_tensor_functions_are_known()
     {
         var old = Root($"ctorch._utils\n_rebuild_tensor\n({Storage}K\x01(K\x03t(K\x01ttR").Tensor;

@@ -11,6 +11,8 @@ internal sealed class TemporaryFolder : IDisposable
 
     public string Write(string name, byte[] bytes)
     {
+        // File systems flush a file that is cut to nothing and written again; thousands of mutants would wait for the disk.
+        File.Delete(this[name]);
         File.WriteAllBytes(this[name], bytes);
         return this[name];
     }

@@ -4,20 +4,21 @@ using ClipGen.Tensors.Nn;
 namespace ClipGen.Models;
 
 /// <summary>
-/// A checkpoint file as a model's weights. A file may hold a bare state dict, or one under <c>model</c> beside optimiser state and
-/// scalars, as the trainers save it. Dispose it when the model is loaded.
+/// A checkpoint file as a model's weights. A file may hold a bare state dict, or one under <c>model</c> or <c>state_dict</c> beside optimiser state and
+/// scalars, as trainers save it, under the reference's names or another project's (<see cref="INameMap"/>). Dispose it when the model is loaded.
 /// </summary>
 public sealed class CheckpointWeights : IWeightSource, IDisposable
 {
+    private static readonly string[] Prefixes = ["model.", "state_dict."];
+
     private readonly Checkpoint checkpoint;
-    private readonly Dictionary<string, CheckpointTensor> tensors;
+    private readonly Dictionary<string, WeightTensor> tensors;
     private readonly IReadOnlyDictionary<string, int> options;
 
     private CheckpointWeights(Checkpoint checkpoint)
     {
         this.checkpoint = checkpoint;
-        tensors = ModelTensors(checkpoint);
-        options = ModelConfiguration.Options(checkpoint);
+        (tensors, options) = Model(checkpoint);
     }
 
     /// <inheritdoc/>
@@ -39,7 +40,7 @@ public sealed class CheckpointWeights : IWeightSource, IDisposable
     }
 
     /// <summary>The kind of model in an open file, or null.</summary>
-    public static ModelKind? Recognise(Checkpoint checkpoint) => ModelKinds.Recognise(ModelTensors(checkpoint).Keys);
+    public static ModelKind? Recognise(Checkpoint checkpoint) => ModelKinds.Recognise(Model(checkpoint).Tensors.Keys);
 
     /// <inheritdoc/>
     public long[]? ShapeOf(string name) => tensors.TryGetValue(name, out var tensor) ? [.. tensor.Shape] : null;
@@ -53,17 +54,12 @@ public sealed class CheckpointWeights : IWeightSource, IDisposable
     /// <inheritdoc/>
     public void Dispose() => checkpoint.Dispose();
 
-    /// <summary>The model's tensors under their bare names.</summary>
-    private static Dictionary<string, CheckpointTensor> ModelTensors(Checkpoint checkpoint)
+    /// <summary>The model's tensors under the names that they have here, and the sizes that no shape tells.</summary>
+    private static (Dictionary<string, WeightTensor> Tensors, IReadOnlyDictionary<string, int> Options) Model(Checkpoint checkpoint)
     {
-        const string nested = "model.";
-        var hasModel = checkpoint.Tensors.Any(tensor => tensor.Name.StartsWith(nested, StringComparison.Ordinal));
-        Dictionary<string, CheckpointTensor> found = [];
-        foreach (var tensor in checkpoint.Tensors)
-        {
-            if (hasModel && !tensor.Name.StartsWith(nested, StringComparison.Ordinal)) continue;
-            found[hasModel ? tensor.Name[nested.Length..] : tensor.Name] = tensor;
-        }
-        return found;
+        var prefix = Array.Find(Prefixes, prefix => checkpoint.Tensors.Any(tensor => tensor.Name.StartsWith(prefix, StringComparison.Ordinal))) ?? "";
+        var bare = checkpoint.Tensors.Where(tensor => tensor.Name.StartsWith(prefix, StringComparison.Ordinal)).ToDictionary(tensor => tensor.Name[prefix.Length..]);
+        if (NameMaps.Of(bare.Keys) is not { } map) return (bare.ToDictionary(entry => entry.Key, entry => WeightTensor.Of(entry.Value)), ModelConfiguration.Options(checkpoint));
+        return (map.Map(bare).ToDictionary(entry => entry.Name, entry => entry.Tensor), map.Options);
     }
 }

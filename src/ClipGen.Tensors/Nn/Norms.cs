@@ -18,11 +18,15 @@ public sealed class LayerNorm : Module
     public Tensor Forward(Tensor x) => x.LayerNorm(gamma, beta);
 }
 
-/// <summary>Group normalisation with learned gain and offset, eps 1e-5. It has 32 groups unless the weights' source states another number under <c>groups</c>.</summary>
+/// <summary>Group normalisation with learned gain and offset. It has 32 groups and eps 1e-5 unless the weights' source states others, under <c>groups</c> and <see cref="EpsOption"/>.</summary>
 public sealed class GroupNorm : Module
 {
+    /// <summary>Option of a source of weights: eps in millionths.</summary>
+    public const string EpsOption = "group_norm_eps_millionths";
+
     private readonly Tensor gamma, beta;
     private readonly int groups;
+    private readonly float eps;
 
     /// <summary>Loads the layer.</summary>
     /// <exception cref="WeightException">The channels do not form that many groups.</exception>
@@ -31,12 +35,14 @@ public sealed class GroupNorm : Module
         var channels = weights.ShapeOf("weight", 1)[0];
         groups = weights.Option("groups") ?? 32;
         if (groups < 1 || (channels > 0 && channels % groups != 0)) throw new WeightException($"{weights.NameOf("weight")} has {channels} channels, which do not form {groups} groups");
+        var millionths = weights.Option(EpsOption) ?? 10;
+        eps = millionths > 0 ? (float)(millionths / 1e6) : throw new WeightException($"{weights.NameOf("weight")}: {EpsOption} is {millionths}, expected a positive number");
         gamma = Own(weights.Tensor("weight", channels));
         beta = Own(weights.Tensor("bias", channels));
     }
 
     /// <summary>Normalises and applies an activation.</summary>
-    public Tensor Forward(Tensor x, Activation activation = Activation.None) => x.GroupNorm(gamma, beta, groups, 1e-5f, activation);
+    public Tensor Forward(Tensor x, Activation activation = Activation.None) => x.GroupNorm(gamma, beta, groups, eps, activation);
 }
 
 /// <summary>Batch normalisation with its running statistics, eps 1e-5.</summary>

@@ -93,7 +93,9 @@ internal sealed class TrainVqGanCommand(TextWriter output, TextWriter error) : T
             IReadOnlyDictionary<string, int> sizes;
             if (job.Weights is { } weights)
             {
-                sizes = new Dictionary<string, int> { ["groups"] = weights.Option("groups") ?? 32 };
+                var kept = new Dictionary<string, int> { ["groups"] = weights.Option("groups") ?? 32 };
+                if (weights.Option(GroupNorm.EpsOption) is { } eps) kept[GroupNorm.EpsOption] = eps;
+                sizes = kept;
                 model = VqGanModel.Load(job.Device, weights, WeightForm.Trainable);
             }
             else
