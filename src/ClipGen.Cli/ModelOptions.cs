@@ -10,7 +10,7 @@ internal sealed class ModelOptions
     /// <summary>Name of the model that comes with the program; a folder of that name is opened as <c>./shapes</c>.</summary>
     public const string BuiltIn = "shapes";
 
-    private static readonly string[] Endings = [".pt", ".pth", ".safetensors"];
+    private static readonly string[] Endings = [".pt", ".pth", ".ckpt", ".safetensors"];
     private readonly Option<string?> model;
     private readonly Dictionary<ModelKind, Option<string?>> files;
 

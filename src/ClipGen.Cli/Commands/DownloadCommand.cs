@@ -9,7 +9,7 @@ namespace ClipGen.Cli.Commands;
 /// <summary><c>download</c>: published models into the folder where the other commands look for them.</summary>
 internal sealed class DownloadCommand(TextWriter output, TextWriter error) : CliCommand(output, error)
 {
-    private static readonly string[] CheckpointEndings = [".pt", ".pth", ".safetensors"];
+    private static readonly string[] CheckpointEndings = [".pt", ".pth", ".ckpt", ".safetensors"];
 
     private readonly Argument<string> set = new("SET") { Description = "Which: coco, the files that the authors of CLIP-GEN released", DefaultValueFactory = _ => "coco" };
     private readonly Option<string?> to = new("--to") { Description = "Folder for the files (default: the pretrained folder where models are looked for)" };
