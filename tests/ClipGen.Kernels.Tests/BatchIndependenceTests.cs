@@ -78,6 +78,8 @@ public sealed class BatchIndependenceTests
             new() { Batch = 1, Height = 5, Width = 4, InChannels = 40, OutChannels = 6, Kernel = 3, PadBefore = 1, PadAfter = 1, Upsample = 2 },
             new() { Batch = 1, Height = 8, Width = 6, InChannels = 33, OutChannels = 5, Kernel = 3, Stride = 2, PadAfter = 1 },
             new() { Batch = 1, Height = 5, Width = 5, InChannels = 300, OutChannels = 140, Kernel = 1 },
+            // 72 tiles of 4x4 outputs a picture, which parts of 32, 48 or 96 do not divide.
+            new() { Batch = 1, Height = 33, Width = 31, InChannels = 16, OutChannels = 17, Kernel = 3, PadBefore = 1, PadAfter = 1 },
         })
             Check(level, 4, [("x", shape.Height * shape.Width * shape.InChannels)], [("w", shape.OutChannels * shape.K)], shape.OutHeight * shape.OutWidth * shape.OutChannels, (cpu, count, data, y) =>
             {

@@ -66,12 +66,17 @@ public sealed unsafe partial class CpuBackend : IConv2d
 
     private void Convolve(View<float> input, in Conv2dShape s, float* panels, in Epilogue epilogue, View<float> output)
     {
+        var geometry = GeometryOf(s);
+        if (s.Upsample > 1 && IsWinograd(geometry, s.OutChannels))
+        {
+            ConvolveWinograd(input, geometry, s.Upsample, s.Batch, panels, s.OutChannels, epilogue, output);
+            return;
+        }
         if (IsEnlarging(s))
         {
             ConvolveEnlarged(input, s, panels, epilogue, output);
             return;
         }
-        var geometry = GeometryOf(s);
         if (s.Upsample == 1)
         {
             Convolve(input, geometry, s.Batch, panels, s.OutChannels, epilogue, output);
@@ -158,6 +163,11 @@ public sealed unsafe partial class CpuBackend : IConv2d
 
     private void Convolve(View<float> input, in ConvolutionGeometry geometry, int batch, float* panels, int n, in Epilogue epilogue, View<float> output)
     {
+        if (IsWinograd(geometry, n))
+        {
+            ConvolveWinograd(input, geometry, 1, batch, panels, n, epilogue, output);
+            return;
+        }
         var s = geometry;
         int pixels = s.OutHeight * s.OutWidth, k = s.K;
         var level = Simd;
