@@ -162,6 +162,7 @@ public sealed class BadInputTests(SmallModels models)
     [InlineData("--keep", "0")]
     [InlineData("--keep", "6")]
     [InlineData("--batch", "0")]
+    [InlineData("--gpt-weights", "f8")]
     [InlineData("--top-k", "-1")]
     [InlineData("--top-p", "0")]
     [InlineData("--top-p", "1.5")]

@@ -23,6 +23,18 @@ public sealed class GenerateTests(SmallModels models)
         Assert.NotEqual(PictureFile.Load(folder["a.png"]).Rgb, PictureFile.Load(folder["e.png"]).Rgb);
     }
 
+    [Theory]
+    [InlineData("bf16", "bfloat16")]
+    [InlineData("int8", "int8")]
+    public async Task FewerBitsGiveOneFileWhateverTheBatch(string type, string noted)
+    {
+        using var folder = new TemporaryFolder();
+        await Generate(folder["a.png"], "--seed", "7", "--temperature", "0.2", "--gpt-weights", type);
+        await Generate(folder["b.png"], "--seed", "7", "--temperature", "0.2", "--gpt-weights", type, "--batch", "1", "--threads", "1");
+        Assert.Equal(File.ReadAllBytes(folder["a.png"]), File.ReadAllBytes(folder["b.png"]));
+        Assert.EndsWith($" gpt_weights={noted}", PictureFile.ReadMetadata(folder["a.png"])["settings"]);
+    }
+
     [Fact]
     public async Task GridScoresAndMetadata()
     {

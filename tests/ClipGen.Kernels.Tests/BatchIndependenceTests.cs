@@ -26,6 +26,42 @@ public sealed class BatchIndependenceTests
 
     [Theory]
     [MemberData(nameof(Levels))]
+    public void MatMulInFewerBits(SimdLevel level)
+    {
+        // One row alone, and as one of up to 40: numbers are widened on the way to the registers, or before.
+        foreach (var type in new[] { PackedType.BFloat16, PackedType.Int8 })
+            Check(level, 40, [("a", 530)], [("w", 70 * 530)], 70, (cpu, count, data, y) =>
+            {
+                using var packed = cpu.AllocatePacked(70, 530, type);
+                cpu.PackRows(data.Host("w"), 0, 70, packed);
+                cpu.MatMul(data["a"], count, packed, default, y);
+            });
+    }
+
+    [Theory]
+    [MemberData(nameof(Levels))]
+    public void BFloat16GivesTheBitsOfRoundedFloats(SimdLevel level)
+    {
+        const int m = 29, n = 45, k = 530;
+        var (a, b) = (CaseData.Normal(m * k, 1), CaseData.Normal(n * k, 2));
+        using var cpu = CpuBackend.InSoftware(2, level);
+        using var arrays = new DeviceArrays(cpu);
+        foreach (var rows in new[] { 1, 5, m })
+        {
+            View<float> x = arrays.From(a[..(rows * k)]), found = arrays.Empty<float>(rows * n), expected = arrays.Empty<float>(rows * n);
+            var rounded = new float[n * k];
+            for (var i = 0; i < n; i++) PackedTypes.Round(PackedType.BFloat16, b.AsSpan(i * k, k), rounded.AsSpan(i * k, k));
+            using PackedMatrix reduced = cpu.AllocatePacked(n, k, PackedType.BFloat16), whole = cpu.AllocatePacked(n, k);
+            cpu.PackRows(b, 0, n, reduced);
+            cpu.PackRows(rounded, 0, n, whole);
+            cpu.MatMul(x, rows, reduced, default, found);
+            cpu.MatMul(x, rows, whole, default, expected);
+            Assert.Equal(arrays.Read(expected), arrays.Read(found));
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Levels))]
     public void MatMulPlainGivesTheBitsOfPackedOperands(SimdLevel level)
     {
         const int m = 29, n = 45, k = 530;

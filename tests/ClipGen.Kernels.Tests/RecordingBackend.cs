@@ -32,10 +32,10 @@ internal sealed class RecordingBackend(IBackend inner) : IBackend
 
     public void Dispose() => inner.Dispose();
 
-    public PackedMatrix AllocatePacked(int n, int k)
+    public PackedMatrix AllocatePacked(int n, int k, PackedType type = PackedType.Float32)
     {
-        Note(2);
-        return inner.AllocatePacked(n, k);
+        Note(3);
+        return inner.AllocatePacked(n, k, type);
     }
 
     public void PackRows(ReadOnlySpan<float> rows, int firstRow, int rowCount, PackedMatrix destination)

@@ -13,6 +13,10 @@ internal sealed class MatMulCases : IOpCases
         }
         foreach (var activation in Enum.GetValues<Activation>())
             yield return Packed(14, 45, 70, activation, bias: true, residual: true);
+        // Held in fewer bits: one row and several tiles, one block of k and several, columns that fill panels and that don't.
+        foreach (var type in new[] { PackedType.BFloat16, PackedType.Int8 })
+            foreach (var (m, n, k) in new[] { (1, 1, 1), (1, 64, 300), (2, 33, 257), (7, 45, 512), (13, 80, 600), (3, 5, 0) })
+                yield return Packed(m, n, k, Activation.None, bias: true, residual: false, type: type);
         yield return Packed(4, 32, 16, Activation.None, bias: false, residual: true);
         foreach (var orientation in Orientations)
         {
@@ -39,14 +43,14 @@ internal sealed class MatMulCases : IOpCases
 
     private static OpWork Work(int m, int n, int k) => new("MatMul", 2.0 * m * n * k, 4.0 * ((double)m * k + (double)n * k + (double)m * n));
 
-    private static OpCase Packed(int m, int n, int k, Activation activation, bool bias, bool residual, bool large = false)
+    private static OpCase Packed(int m, int n, int k, Activation activation, bool bias, bool residual, bool large = false, PackedType type = PackedType.Float32)
     {
         List<CaseBuffer> buffers = [CaseBuffer.Input("a", CaseData.Normal(m * k, 1)), CaseBuffer.Input("w", CaseData.Normal(n * k, 2)), CaseBuffer.Output("y", m * n)];
         if (bias) buffers.Add(CaseBuffer.Input("bias", CaseData.Normal(n, 3)));
         if (residual) buffers.Add(CaseBuffer.Input("residual", CaseData.Normal(m * n, 4)));
-        return OpCase.Create<IMatMul>($"MatMul packed {m}x{n}x{k} {activation}{(bias ? " bias" : "")}{(residual ? " residual" : "")}", buffers, For(k), Work(m, n, k), (op, args) =>
+        return OpCase.Create<IMatMul>($"MatMul packed {m}x{n}x{k}{(type == PackedType.Float32 ? "" : $" {type}")} {activation}{(bias ? " bias" : "")}{(residual ? " residual" : "")}", buffers, For(k), Work(m, n, k), (op, args) =>
         {
-            using var packed = op.AllocatePacked(n, k);
+            using var packed = op.AllocatePacked(n, k, type);
             // In two pieces, the first not a multiple of four rows: any split of the rows must do.
             var first = Math.Min(n, 3);
             op.PackRows(args.Host("w").AsSpan(0, first * k), 0, first, packed);

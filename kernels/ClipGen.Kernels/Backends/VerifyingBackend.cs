@@ -20,10 +20,10 @@ public sealed class VerifyingBackend(IBackend inner, double tolerance = 1e-5) : 
     public long Calls { get; private set; }
 
     /// <inheritdoc/>
-    public override PackedMatrix AllocatePacked(int n, int k)
+    public override PackedMatrix AllocatePacked(int n, int k, PackedType type = PackedType.Float32)
     {
-        var packed = base.AllocatePacked(n, k);
-        references.Add(packed, reference.AllocatePacked(n, k));
+        var packed = base.AllocatePacked(n, k, type);
+        references.Add(packed, reference.AllocatePacked(n, k, type));
         return packed;
     }
 

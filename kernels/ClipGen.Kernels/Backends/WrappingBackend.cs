@@ -45,7 +45,7 @@ public abstract class WrappingBackend(IBackend inner) : IBackend
     }
 
     /// <inheritdoc/>
-    public virtual PackedMatrix AllocatePacked(int n, int k) => Inner.AllocatePacked(n, k);
+    public virtual PackedMatrix AllocatePacked(int n, int k, PackedType type = PackedType.Float32) => Inner.AllocatePacked(n, k, type);
 
     /// <inheritdoc/>
     public virtual void PackRows(ReadOnlySpan<float> rows, int firstRow, int rowCount, PackedMatrix destination) => Inner.PackRows(rows, firstRow, rowCount, destination);
@@ -54,7 +54,7 @@ public abstract class WrappingBackend(IBackend inner) : IBackend
     public void MatMul(View<float> a, int m, PackedMatrix b, in Epilogue epilogue, View<float> output)
     {
         var e = epilogue;
-        Around(MatMulWork(m, b.N, b.K), x => x.MatMul(a, m, OperandOf(x, b), e, output), output);
+        Around(MatMulWork(m, b.N, b.K, b.Type.ByteSize()), x => x.MatMul(a, m, OperandOf(x, b), e, output), output);
     }
 
     /// <inheritdoc/>
@@ -337,7 +337,7 @@ public abstract class WrappingBackend(IBackend inner) : IBackend
     /// <summary>The packed operand that stands for <paramref name="packed"/> on a given backend.</summary>
     protected virtual PackedMatrix OperandOf(IBackend backend, PackedMatrix packed) => packed;
 
-    private static OpWork MatMulWork(int m, int n, int k) => new("MatMul", 2.0 * m * n * k, 4.0 * ((double)m * k + (double)n * k + (double)m * n));
+    private static OpWork MatMulWork(int m, int n, int k, int weightBytes = 4) => new("MatMul", 2.0 * m * n * k, 4.0 * ((double)m * k + (double)m * n) + (double)weightBytes * n * k);
 
     private static OpWork AttentionWork(string op, in AttentionShape s, double flopsPerPair, double bytesPerPosition)
     {

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
 namespace ClipGen.Kernels;
@@ -116,6 +117,26 @@ internal static unsafe class GemmTile
             }
     }
 
+    /// <summary>
+    /// Tiles of A from step <paramref name="first"/> on times one block of B, two panels of floats <paramref name="panelFloats"/> apart, at the same place of the sums as <see cref="MultiplyRows"/> has them; added to what is there but for the first block.
+    /// </summary>
+    public static void MultiplyBlock(SimdLevel level, ReadOnlySpan<RowTile> tiles, int first, int depth, float* b, long panelFloats, int columns, float* sums, byte* ahead, int aheadStep)
+    {
+        var tileRows = Rows(level);
+        for (var column = 0; column < columns; column += Width(level))
+        {
+            var from = b + column / PanelColumns * panelFloats + column % PanelColumns;
+            for (var t = 0; t < tiles.Length; t++)
+            {
+                var tile = tiles[t];
+                var to = sums + t * tileRows * Columns + column;
+                if (tile.IsPacked) Packed(level, tile.Data + (long)first * tileRows, from, panelFloats, depth, tile.Rows, to, first > 0, ahead, aheadStep);
+                else Strided(level, tile.Data + first, tile.Stride, from, panelFloats, depth, to, first > 0, ahead, aheadStep);
+                ahead += depth * aheadStep;
+            }
+        }
+    }
+
     /// <summary>What is multiplied after a block: its neighbour in the next panel, the next block of the first panel, or the next group.</summary>
     private static float* Next(float* bGroup, long panelFloats, int block, int depth, int k, int column, int width, int columns)
     {
@@ -129,12 +150,40 @@ internal static unsafe class GemmTile
     /// <paramref name="rows"/> on are read but not stored. The second panel of B lies <paramref name="panelFloats"/> behind the first.
     /// With each step of k the cache line at <paramref name="ahead"/> is fetched, which then moves on.
     /// </summary>
-    private static void Packed(SimdLevel level, float* aPanel, float* b, long panelFloats, int depth, int rows, float* c, bool accumulate, byte* ahead, int aheadStep)
+    private static void Packed(SimdLevel level, float* aPanel, float* b, long panelFloats, int depth, int rows, float* c, bool accumulate, byte* ahead, int aheadStep) =>
+        Packed<FloatPanel>(level, aPanel, (byte*)b, panelFloats * sizeof(float), depth, rows, c, accumulate, ahead, aheadStep);
+
+    /// <summary>The same with numbers of any type in the panels of B.</summary>
+    private static void Packed<L>(SimdLevel level, float* aPanel, byte* b, long panelBytes, int depth, int rows, float* c, bool accumulate, byte* ahead, int aheadStep)
+        where L : struct, IPanelLoad<Vector128<float>>, IPanelLoad<Vector256<float>>, IPanelLoad<Vector512<float>>
     {
-        if (level == SimdLevel.Avx512) GemmTile512.Multiply(aPanel, b, panelFloats, depth, rows, c, accumulate, ahead, aheadStep);
-        else if (level == SimdLevel.Avx2) GemmTile256.Multiply(aPanel, b, depth, rows, c, accumulate, ahead, aheadStep);
-        else GemmTile128.Multiply(aPanel, b, depth, rows, c, accumulate, ahead, aheadStep);
+        if (level == SimdLevel.Avx512) GemmTile512.Multiply<L>(aPanel, b, panelBytes, depth, rows, c, accumulate, ahead, aheadStep);
+        else if (level == SimdLevel.Avx2) GemmTile256.Multiply<L>(aPanel, b, depth, rows, c, accumulate, ahead, aheadStep);
+        else GemmTile128.Multiply<L>(aPanel, b, depth, rows, c, accumulate, ahead, aheadStep);
     }
+
+    /// <summary>
+    /// Packed tiles times up to 32 columns of panels whose numbers are widened on the way to the registers: for so few tiles that widening them beforehand costs more. Chains and blocks are those of <see cref="MultiplyRows"/>.
+    /// </summary>
+    public static void MultiplyPacked<L>(SimdLevel level, ReadOnlySpan<RowTile> tiles, int k, byte* bGroup, int columns, float* sums)
+        where L : struct, IPanelLoad<Vector128<float>>, IPanelLoad<Vector256<float>>, IPanelLoad<Vector512<float>>
+    {
+        int step = StepOf<L, Vector128<float>>(), tileRows = Rows(level), width = Width(level);
+        var panelBytes = (long)k * step;
+        for (var block = 0; block < k; block += BlockK)
+        {
+            var depth = Math.Min(BlockK, k - block);
+            for (var column = 0; column < columns; column += width)
+            {
+                var b = bGroup + column / PanelColumns * panelBytes + (long)block * step + column % PanelColumns * (step / PanelColumns);
+                for (var t = 0; t < tiles.Length; t++)
+                    // What is fetched is the block after the next.
+                    Packed<L>(level, tiles[t].Data + (long)block * tileRows, b, panelBytes, depth, tiles[t].Rows, sums + t * tileRows * Columns + column, block > 0, b + 2L * depth * step, step);
+            }
+        }
+    }
+
+    private static int StepOf<L, V>() where L : struct, IPanelLoad<V> where V : struct => L.Step;
 
     private static void Strided(SimdLevel level, float* a, long aStride, float* b, long panelFloats, int depth, float* c, bool accumulate, byte* ahead, int aheadStep)
     {

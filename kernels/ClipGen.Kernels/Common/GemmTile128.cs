@@ -12,11 +12,11 @@ internal static unsafe class GemmTile128
     /// <summary>Columns of one call: half a panel.</summary>
     internal const int Width = 8;
 
-    internal static void Multiply(float* a, float* b, int depth, int rows, float* c, bool accumulate, byte* ahead, int aheadStep)
+    internal static void Multiply<L>(float* a, byte* b, int depth, int rows, float* c, bool accumulate, byte* ahead, int aheadStep) where L : struct, IPanelLoad<Vector128<float>>
     {
-        if (rows <= 1) Rows1x8(a, b, depth, rows, c, accumulate, ahead, aheadStep);
-        else if (rows <= 2) Rows2x8(a, b, depth, rows, c, accumulate, ahead, aheadStep);
-        else Rows4x8(a, b, depth, rows, c, accumulate, ahead, aheadStep);
+        if (rows <= 1) Rows1x8<L>(a, b, depth, rows, c, accumulate, ahead, aheadStep);
+        else if (rows <= 2) Rows2x8<L>(a, b, depth, rows, c, accumulate, ahead, aheadStep);
+        else Rows4x8<L>(a, b, depth, rows, c, accumulate, ahead, aheadStep);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -75,26 +75,26 @@ internal static unsafe class GemmTile128
         Put(c + 3 * GemmTile.Columns, c30, c31, accumulate);
     }
 
-    private static void Rows1x8(float* a, float* b, int depth, int rows, float* c, bool accumulate, byte* ahead, int aheadStep)
+    private static void Rows1x8<L>(float* a, byte* b, int depth, int rows, float* c, bool accumulate, byte* ahead, int aheadStep) where L : struct, IPanelLoad<Vector128<float>>
     {
         var c00 = Vector128<float>.Zero;
         var c01 = Vector128<float>.Zero;
         for (var k = 0; k < depth; k++)
         {
-            var b0 = Vector128.Load(b);
-            var b1 = Vector128.Load(b + 4);
+            var b0 = L.First(b);
+            var b1 = L.Second(b);
             var a0 = Vector128.Create(*a);
             c00 = Vector128.MultiplyAddEstimate(a0, b0, c00);
             c01 = Vector128.MultiplyAddEstimate(a0, b1, c01);
             GemmTile.Prefetch(ahead);
             ahead += aheadStep;
             a += PanelRows;
-            b += GemmTile.PanelColumns;
+            b += L.Step;
         }
         Put(c, c00, c01, accumulate);
     }
 
-    private static void Rows2x8(float* a, float* b, int depth, int rows, float* c, bool accumulate, byte* ahead, int aheadStep)
+    private static void Rows2x8<L>(float* a, byte* b, int depth, int rows, float* c, bool accumulate, byte* ahead, int aheadStep) where L : struct, IPanelLoad<Vector128<float>>
     {
         var c00 = Vector128<float>.Zero;
         var c01 = Vector128<float>.Zero;
@@ -102,8 +102,8 @@ internal static unsafe class GemmTile128
         var c11 = Vector128<float>.Zero;
         for (var k = 0; k < depth; k++)
         {
-            var b0 = Vector128.Load(b);
-            var b1 = Vector128.Load(b + 4);
+            var b0 = L.First(b);
+            var b1 = L.Second(b);
             var a0 = Vector128.Create(*a);
             c00 = Vector128.MultiplyAddEstimate(a0, b0, c00);
             c01 = Vector128.MultiplyAddEstimate(a0, b1, c01);
@@ -113,13 +113,13 @@ internal static unsafe class GemmTile128
             GemmTile.Prefetch(ahead);
             ahead += aheadStep;
             a += PanelRows;
-            b += GemmTile.PanelColumns;
+            b += L.Step;
         }
         Put(c, c00, c01, accumulate);
         if (rows > 1) Put(c + GemmTile.Columns, c10, c11, accumulate);
     }
 
-    private static void Rows4x8(float* a, float* b, int depth, int rows, float* c, bool accumulate, byte* ahead, int aheadStep)
+    private static void Rows4x8<L>(float* a, byte* b, int depth, int rows, float* c, bool accumulate, byte* ahead, int aheadStep) where L : struct, IPanelLoad<Vector128<float>>
     {
         var c00 = Vector128<float>.Zero;
         var c01 = Vector128<float>.Zero;
@@ -131,8 +131,8 @@ internal static unsafe class GemmTile128
         var c31 = Vector128<float>.Zero;
         for (var k = 0; k < depth; k++)
         {
-            var b0 = Vector128.Load(b);
-            var b1 = Vector128.Load(b + 4);
+            var b0 = L.First(b);
+            var b1 = L.Second(b);
             var a0 = Vector128.Create(*a);
             c00 = Vector128.MultiplyAddEstimate(a0, b0, c00);
             c01 = Vector128.MultiplyAddEstimate(a0, b1, c01);
@@ -148,7 +148,7 @@ internal static unsafe class GemmTile128
             GemmTile.Prefetch(ahead);
             ahead += aheadStep;
             a += PanelRows;
-            b += GemmTile.PanelColumns;
+            b += L.Step;
         }
         Put(c, c00, c01, accumulate);
         if (rows > 1) Put(c + GemmTile.Columns, c10, c11, accumulate);

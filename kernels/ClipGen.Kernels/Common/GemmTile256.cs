@@ -12,12 +12,12 @@ internal static unsafe class GemmTile256
     /// <summary>Columns of one call: one panel.</summary>
     internal const int Width = 16;
 
-    internal static void Multiply(float* a, float* b, int depth, int rows, float* c, bool accumulate, byte* ahead, int aheadStep)
+    internal static void Multiply<L>(float* a, byte* b, int depth, int rows, float* c, bool accumulate, byte* ahead, int aheadStep) where L : struct, IPanelLoad<Vector256<float>>
     {
-        if (rows <= 1) Rows1x16(a, b, depth, rows, c, accumulate, ahead, aheadStep);
-        else if (rows <= 2) Rows2x16(a, b, depth, rows, c, accumulate, ahead, aheadStep);
-        else if (rows <= 4) Rows4x16(a, b, depth, rows, c, accumulate, ahead, aheadStep);
-        else Rows6x16(a, b, depth, rows, c, accumulate, ahead, aheadStep);
+        if (rows <= 1) Rows1x16<L>(a, b, depth, rows, c, accumulate, ahead, aheadStep);
+        else if (rows <= 2) Rows2x16<L>(a, b, depth, rows, c, accumulate, ahead, aheadStep);
+        else if (rows <= 4) Rows4x16<L>(a, b, depth, rows, c, accumulate, ahead, aheadStep);
+        else Rows6x16<L>(a, b, depth, rows, c, accumulate, ahead, aheadStep);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -88,26 +88,26 @@ internal static unsafe class GemmTile256
         Put(c + 5 * GemmTile.Columns, c50, c51, accumulate);
     }
 
-    private static void Rows1x16(float* a, float* b, int depth, int rows, float* c, bool accumulate, byte* ahead, int aheadStep)
+    private static void Rows1x16<L>(float* a, byte* b, int depth, int rows, float* c, bool accumulate, byte* ahead, int aheadStep) where L : struct, IPanelLoad<Vector256<float>>
     {
         var c00 = Vector256<float>.Zero;
         var c01 = Vector256<float>.Zero;
         for (var k = 0; k < depth; k++)
         {
-            var b0 = Vector256.Load(b);
-            var b1 = Vector256.Load(b + 8);
+            var b0 = L.First(b);
+            var b1 = L.Second(b);
             var a0 = Vector256.Create(*a);
             c00 = Vector256.MultiplyAddEstimate(a0, b0, c00);
             c01 = Vector256.MultiplyAddEstimate(a0, b1, c01);
             GemmTile.Prefetch(ahead);
             ahead += aheadStep;
             a += PanelRows;
-            b += GemmTile.PanelColumns;
+            b += L.Step;
         }
         Put(c, c00, c01, accumulate);
     }
 
-    private static void Rows2x16(float* a, float* b, int depth, int rows, float* c, bool accumulate, byte* ahead, int aheadStep)
+    private static void Rows2x16<L>(float* a, byte* b, int depth, int rows, float* c, bool accumulate, byte* ahead, int aheadStep) where L : struct, IPanelLoad<Vector256<float>>
     {
         var c00 = Vector256<float>.Zero;
         var c01 = Vector256<float>.Zero;
@@ -115,8 +115,8 @@ internal static unsafe class GemmTile256
         var c11 = Vector256<float>.Zero;
         for (var k = 0; k < depth; k++)
         {
-            var b0 = Vector256.Load(b);
-            var b1 = Vector256.Load(b + 8);
+            var b0 = L.First(b);
+            var b1 = L.Second(b);
             var a0 = Vector256.Create(*a);
             c00 = Vector256.MultiplyAddEstimate(a0, b0, c00);
             c01 = Vector256.MultiplyAddEstimate(a0, b1, c01);
@@ -126,13 +126,13 @@ internal static unsafe class GemmTile256
             GemmTile.Prefetch(ahead);
             ahead += aheadStep;
             a += PanelRows;
-            b += GemmTile.PanelColumns;
+            b += L.Step;
         }
         Put(c, c00, c01, accumulate);
         if (rows > 1) Put(c + GemmTile.Columns, c10, c11, accumulate);
     }
 
-    private static void Rows4x16(float* a, float* b, int depth, int rows, float* c, bool accumulate, byte* ahead, int aheadStep)
+    private static void Rows4x16<L>(float* a, byte* b, int depth, int rows, float* c, bool accumulate, byte* ahead, int aheadStep) where L : struct, IPanelLoad<Vector256<float>>
     {
         var c00 = Vector256<float>.Zero;
         var c01 = Vector256<float>.Zero;
@@ -144,8 +144,8 @@ internal static unsafe class GemmTile256
         var c31 = Vector256<float>.Zero;
         for (var k = 0; k < depth; k++)
         {
-            var b0 = Vector256.Load(b);
-            var b1 = Vector256.Load(b + 8);
+            var b0 = L.First(b);
+            var b1 = L.Second(b);
             var a0 = Vector256.Create(*a);
             c00 = Vector256.MultiplyAddEstimate(a0, b0, c00);
             c01 = Vector256.MultiplyAddEstimate(a0, b1, c01);
@@ -161,7 +161,7 @@ internal static unsafe class GemmTile256
             GemmTile.Prefetch(ahead);
             ahead += aheadStep;
             a += PanelRows;
-            b += GemmTile.PanelColumns;
+            b += L.Step;
         }
         Put(c, c00, c01, accumulate);
         if (rows > 1) Put(c + GemmTile.Columns, c10, c11, accumulate);
@@ -169,7 +169,7 @@ internal static unsafe class GemmTile256
         if (rows > 3) Put(c + 3 * GemmTile.Columns, c30, c31, accumulate);
     }
 
-    private static void Rows6x16(float* a, float* b, int depth, int rows, float* c, bool accumulate, byte* ahead, int aheadStep)
+    private static void Rows6x16<L>(float* a, byte* b, int depth, int rows, float* c, bool accumulate, byte* ahead, int aheadStep) where L : struct, IPanelLoad<Vector256<float>>
     {
         var c00 = Vector256<float>.Zero;
         var c01 = Vector256<float>.Zero;
@@ -185,8 +185,8 @@ internal static unsafe class GemmTile256
         var c51 = Vector256<float>.Zero;
         for (var k = 0; k < depth; k++)
         {
-            var b0 = Vector256.Load(b);
-            var b1 = Vector256.Load(b + 8);
+            var b0 = L.First(b);
+            var b1 = L.Second(b);
             var a0 = Vector256.Create(*a);
             c00 = Vector256.MultiplyAddEstimate(a0, b0, c00);
             c01 = Vector256.MultiplyAddEstimate(a0, b1, c01);
@@ -208,7 +208,7 @@ internal static unsafe class GemmTile256
             GemmTile.Prefetch(ahead);
             ahead += aheadStep;
             a += PanelRows;
-            b += GemmTile.PanelColumns;
+            b += L.Step;
         }
         Put(c, c00, c01, accumulate);
         if (rows > 1) Put(c + GemmTile.Columns, c10, c11, accumulate);

@@ -12,14 +12,14 @@ internal static unsafe class GemmTile512
     /// <summary>Columns of one call: both panels of a group.</summary>
     internal const int Width = 32;
 
-    internal static void Multiply(float* a, float* b, long panelFloats, int depth, int rows, float* c, bool accumulate, byte* ahead, int aheadStep)
+    internal static void Multiply<L>(float* a, byte* b, long panelBytes, int depth, int rows, float* c, bool accumulate, byte* ahead, int aheadStep) where L : struct, IPanelLoad<Vector512<float>>
     {
-        if (rows <= 1) Rows1x32(a, b, panelFloats, depth, rows, c, accumulate, ahead, aheadStep);
-        else if (rows <= 2) Rows2x32(a, b, panelFloats, depth, rows, c, accumulate, ahead, aheadStep);
-        else if (rows <= 4) Rows4x32(a, b, panelFloats, depth, rows, c, accumulate, ahead, aheadStep);
-        else if (rows <= 6) Rows6x32(a, b, panelFloats, depth, rows, c, accumulate, ahead, aheadStep);
-        else if (rows <= 8) Rows8x32(a, b, panelFloats, depth, rows, c, accumulate, ahead, aheadStep);
-        else Rows12x32(a, b, panelFloats, depth, rows, c, accumulate, ahead, aheadStep);
+        if (rows <= 1) Rows1x32<L>(a, b, panelBytes, depth, rows, c, accumulate, ahead, aheadStep);
+        else if (rows <= 2) Rows2x32<L>(a, b, panelBytes, depth, rows, c, accumulate, ahead, aheadStep);
+        else if (rows <= 4) Rows4x32<L>(a, b, panelBytes, depth, rows, c, accumulate, ahead, aheadStep);
+        else if (rows <= 6) Rows6x32<L>(a, b, panelBytes, depth, rows, c, accumulate, ahead, aheadStep);
+        else if (rows <= 8) Rows8x32<L>(a, b, panelBytes, depth, rows, c, accumulate, ahead, aheadStep);
+        else Rows12x32<L>(a, b, panelBytes, depth, rows, c, accumulate, ahead, aheadStep);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -131,27 +131,27 @@ internal static unsafe class GemmTile512
         Put(c + 11 * GemmTile.Columns, c110, c111, accumulate);
     }
 
-    private static void Rows1x32(float* a, float* b, long panelFloats, int depth, int rows, float* c, bool accumulate, byte* ahead, int aheadStep)
+    private static void Rows1x32<L>(float* a, byte* b, long panelBytes, int depth, int rows, float* c, bool accumulate, byte* ahead, int aheadStep) where L : struct, IPanelLoad<Vector512<float>>
     {
         var c00 = Vector512<float>.Zero;
         var c01 = Vector512<float>.Zero;
         for (var k = 0; k < depth; k++)
         {
-            var b0 = Vector512.Load(b);
-            var b1 = Vector512.Load(b + panelFloats);
+            var b0 = L.First(b);
+            var b1 = L.First(b + panelBytes);
             var a0 = Vector512.Create(*a);
             c00 = Vector512.MultiplyAddEstimate(a0, b0, c00);
             c01 = Vector512.MultiplyAddEstimate(a0, b1, c01);
             GemmTile.Prefetch(ahead);
-            GemmTile.Prefetch(ahead + panelFloats * sizeof(float));
+            GemmTile.Prefetch(ahead + panelBytes);
             ahead += aheadStep;
             a += PanelRows;
-            b += GemmTile.PanelColumns;
+            b += L.Step;
         }
         Put(c, c00, c01, accumulate);
     }
 
-    private static void Rows2x32(float* a, float* b, long panelFloats, int depth, int rows, float* c, bool accumulate, byte* ahead, int aheadStep)
+    private static void Rows2x32<L>(float* a, byte* b, long panelBytes, int depth, int rows, float* c, bool accumulate, byte* ahead, int aheadStep) where L : struct, IPanelLoad<Vector512<float>>
     {
         var c00 = Vector512<float>.Zero;
         var c01 = Vector512<float>.Zero;
@@ -159,8 +159,8 @@ internal static unsafe class GemmTile512
         var c11 = Vector512<float>.Zero;
         for (var k = 0; k < depth; k++)
         {
-            var b0 = Vector512.Load(b);
-            var b1 = Vector512.Load(b + panelFloats);
+            var b0 = L.First(b);
+            var b1 = L.First(b + panelBytes);
             var a0 = Vector512.Create(*a);
             c00 = Vector512.MultiplyAddEstimate(a0, b0, c00);
             c01 = Vector512.MultiplyAddEstimate(a0, b1, c01);
@@ -168,16 +168,16 @@ internal static unsafe class GemmTile512
             c10 = Vector512.MultiplyAddEstimate(a1, b0, c10);
             c11 = Vector512.MultiplyAddEstimate(a1, b1, c11);
             GemmTile.Prefetch(ahead);
-            GemmTile.Prefetch(ahead + panelFloats * sizeof(float));
+            GemmTile.Prefetch(ahead + panelBytes);
             ahead += aheadStep;
             a += PanelRows;
-            b += GemmTile.PanelColumns;
+            b += L.Step;
         }
         Put(c, c00, c01, accumulate);
         if (rows > 1) Put(c + GemmTile.Columns, c10, c11, accumulate);
     }
 
-    private static void Rows4x32(float* a, float* b, long panelFloats, int depth, int rows, float* c, bool accumulate, byte* ahead, int aheadStep)
+    private static void Rows4x32<L>(float* a, byte* b, long panelBytes, int depth, int rows, float* c, bool accumulate, byte* ahead, int aheadStep) where L : struct, IPanelLoad<Vector512<float>>
     {
         var c00 = Vector512<float>.Zero;
         var c01 = Vector512<float>.Zero;
@@ -189,8 +189,8 @@ internal static unsafe class GemmTile512
         var c31 = Vector512<float>.Zero;
         for (var k = 0; k < depth; k++)
         {
-            var b0 = Vector512.Load(b);
-            var b1 = Vector512.Load(b + panelFloats);
+            var b0 = L.First(b);
+            var b1 = L.First(b + panelBytes);
             var a0 = Vector512.Create(*a);
             c00 = Vector512.MultiplyAddEstimate(a0, b0, c00);
             c01 = Vector512.MultiplyAddEstimate(a0, b1, c01);
@@ -204,10 +204,10 @@ internal static unsafe class GemmTile512
             c30 = Vector512.MultiplyAddEstimate(a3, b0, c30);
             c31 = Vector512.MultiplyAddEstimate(a3, b1, c31);
             GemmTile.Prefetch(ahead);
-            GemmTile.Prefetch(ahead + panelFloats * sizeof(float));
+            GemmTile.Prefetch(ahead + panelBytes);
             ahead += aheadStep;
             a += PanelRows;
-            b += GemmTile.PanelColumns;
+            b += L.Step;
         }
         Put(c, c00, c01, accumulate);
         if (rows > 1) Put(c + GemmTile.Columns, c10, c11, accumulate);
@@ -215,7 +215,7 @@ internal static unsafe class GemmTile512
         if (rows > 3) Put(c + 3 * GemmTile.Columns, c30, c31, accumulate);
     }
 
-    private static void Rows6x32(float* a, float* b, long panelFloats, int depth, int rows, float* c, bool accumulate, byte* ahead, int aheadStep)
+    private static void Rows6x32<L>(float* a, byte* b, long panelBytes, int depth, int rows, float* c, bool accumulate, byte* ahead, int aheadStep) where L : struct, IPanelLoad<Vector512<float>>
     {
         var c00 = Vector512<float>.Zero;
         var c01 = Vector512<float>.Zero;
@@ -231,8 +231,8 @@ internal static unsafe class GemmTile512
         var c51 = Vector512<float>.Zero;
         for (var k = 0; k < depth; k++)
         {
-            var b0 = Vector512.Load(b);
-            var b1 = Vector512.Load(b + panelFloats);
+            var b0 = L.First(b);
+            var b1 = L.First(b + panelBytes);
             var a0 = Vector512.Create(*a);
             c00 = Vector512.MultiplyAddEstimate(a0, b0, c00);
             c01 = Vector512.MultiplyAddEstimate(a0, b1, c01);
@@ -252,10 +252,10 @@ internal static unsafe class GemmTile512
             c50 = Vector512.MultiplyAddEstimate(a5, b0, c50);
             c51 = Vector512.MultiplyAddEstimate(a5, b1, c51);
             GemmTile.Prefetch(ahead);
-            GemmTile.Prefetch(ahead + panelFloats * sizeof(float));
+            GemmTile.Prefetch(ahead + panelBytes);
             ahead += aheadStep;
             a += PanelRows;
-            b += GemmTile.PanelColumns;
+            b += L.Step;
         }
         Put(c, c00, c01, accumulate);
         if (rows > 1) Put(c + GemmTile.Columns, c10, c11, accumulate);
@@ -265,7 +265,7 @@ internal static unsafe class GemmTile512
         if (rows > 5) Put(c + 5 * GemmTile.Columns, c50, c51, accumulate);
     }
 
-    private static void Rows8x32(float* a, float* b, long panelFloats, int depth, int rows, float* c, bool accumulate, byte* ahead, int aheadStep)
+    private static void Rows8x32<L>(float* a, byte* b, long panelBytes, int depth, int rows, float* c, bool accumulate, byte* ahead, int aheadStep) where L : struct, IPanelLoad<Vector512<float>>
     {
         var c00 = Vector512<float>.Zero;
         var c01 = Vector512<float>.Zero;
@@ -285,8 +285,8 @@ internal static unsafe class GemmTile512
         var c71 = Vector512<float>.Zero;
         for (var k = 0; k < depth; k++)
         {
-            var b0 = Vector512.Load(b);
-            var b1 = Vector512.Load(b + panelFloats);
+            var b0 = L.First(b);
+            var b1 = L.First(b + panelBytes);
             var a0 = Vector512.Create(*a);
             c00 = Vector512.MultiplyAddEstimate(a0, b0, c00);
             c01 = Vector512.MultiplyAddEstimate(a0, b1, c01);
@@ -312,10 +312,10 @@ internal static unsafe class GemmTile512
             c70 = Vector512.MultiplyAddEstimate(a7, b0, c70);
             c71 = Vector512.MultiplyAddEstimate(a7, b1, c71);
             GemmTile.Prefetch(ahead);
-            GemmTile.Prefetch(ahead + panelFloats * sizeof(float));
+            GemmTile.Prefetch(ahead + panelBytes);
             ahead += aheadStep;
             a += PanelRows;
-            b += GemmTile.PanelColumns;
+            b += L.Step;
         }
         Put(c, c00, c01, accumulate);
         if (rows > 1) Put(c + GemmTile.Columns, c10, c11, accumulate);
@@ -327,7 +327,7 @@ internal static unsafe class GemmTile512
         if (rows > 7) Put(c + 7 * GemmTile.Columns, c70, c71, accumulate);
     }
 
-    private static void Rows12x32(float* a, float* b, long panelFloats, int depth, int rows, float* c, bool accumulate, byte* ahead, int aheadStep)
+    private static void Rows12x32<L>(float* a, byte* b, long panelBytes, int depth, int rows, float* c, bool accumulate, byte* ahead, int aheadStep) where L : struct, IPanelLoad<Vector512<float>>
     {
         var c00 = Vector512<float>.Zero;
         var c01 = Vector512<float>.Zero;
@@ -355,8 +355,8 @@ internal static unsafe class GemmTile512
         var c111 = Vector512<float>.Zero;
         for (var k = 0; k < depth; k++)
         {
-            var b0 = Vector512.Load(b);
-            var b1 = Vector512.Load(b + panelFloats);
+            var b0 = L.First(b);
+            var b1 = L.First(b + panelBytes);
             var a0 = Vector512.Create(*a);
             c00 = Vector512.MultiplyAddEstimate(a0, b0, c00);
             c01 = Vector512.MultiplyAddEstimate(a0, b1, c01);
@@ -394,10 +394,10 @@ internal static unsafe class GemmTile512
             c110 = Vector512.MultiplyAddEstimate(a11, b0, c110);
             c111 = Vector512.MultiplyAddEstimate(a11, b1, c111);
             GemmTile.Prefetch(ahead);
-            GemmTile.Prefetch(ahead + panelFloats * sizeof(float));
+            GemmTile.Prefetch(ahead + panelBytes);
             ahead += aheadStep;
             a += PanelRows;
-            b += GemmTile.PanelColumns;
+            b += L.Step;
         }
         Put(c, c00, c01, accumulate);
         if (rows > 1) Put(c + GemmTile.Columns, c10, c11, accumulate);

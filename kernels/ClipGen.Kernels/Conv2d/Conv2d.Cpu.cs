@@ -20,6 +20,7 @@ public sealed unsafe partial class CpuBackend : IConv2d
         ArgumentNullException.ThrowIfNull(filter);
         CheckConvolution(shape);
         Arguments.Require(filter.N == shape.OutChannels && filter.K == shape.K, $"filter [{filter.N}, {filter.K}], expected [{shape.OutChannels}, {shape.K}]");
+        Arguments.Require(filter.Type == PackedType.Float32, $"a filter of {filter.Type}, expected {PackedType.Float32}");
         CheckPictures(input, shape, epilogue, output);
         if (shape.Batch == 0) return;
         // One pixel is one row: a matrix product.

@@ -81,7 +81,7 @@ public sealed unsafe partial class CpuBackend
             PackOutputGradient(outputGradient, s, outputs, first, depth, packed);
             if (s.Channels % GemmTile.PanelColumns == 0) PackWidePatches(input, s, first, depth, panels);
             else PackNarrowPatches(input, s, first, depth, panels);
-            MultiplyPanels(ProductTiles.Packed(packed, depth, tileRows), outputs, depth, panels, ProductOutput.Sums(filterGradient, n, accumulate: first > 0), n);
+            MultiplyPanels(ProductTiles.Packed(packed, depth, tileRows), outputs, depth, PackedPanels.OfFloats(panels, depth), ProductOutput.Sums(filterGradient, n, accumulate: first > 0), n);
         }
     }
 

@@ -151,7 +151,7 @@ public sealed unsafe partial class CpuBackend
         {
             var count = (int)Math.Min(block, pixels - first);
             var rows = TilesOf(dy + first * outputs, count, outputs, transposed: false, k);
-            MultiplyPanels(rows, count, outputs, PanelsOf(packed), new ProductOutput(default, gradients, k), k);
+            MultiplyPanels(rows, count, outputs, PackedPanels.OfFloats(PanelsOf(packed), outputs), new ProductOutput(default, gradients, k), k);
             var start = first;
             RunParts(count, (long)count * k > ParallelPacking, p =>
             {

@@ -8,7 +8,10 @@ namespace ClipGen.Kernels;
 public interface IMatMul
 {
     /// <summary>Memory for a [N,K] operand in this backend's own layout (weights are packed once, when they are loaded, and held only so).</summary>
-    PackedMatrix AllocatePacked(int n, int k);
+    /// <param name="n">Rows: output features.</param>
+    /// <param name="k">Columns: input features.</param>
+    /// <param name="type">How its numbers are held; <see cref="PackRows"/> rounds to it.</param>
+    PackedMatrix AllocatePacked(int n, int k, PackedType type = PackedType.Float32);
 
     /// <summary>Packs <paramref name="rowCount"/> rows of K floats each from host memory, as rows <paramref name="firstRow"/>… of the operand. Rows may come in any order and from several threads.</summary>
     void PackRows(ReadOnlySpan<float> rows, int firstRow, int rowCount, PackedMatrix destination);
@@ -27,13 +30,17 @@ public interface IMatMul
 /// <param name="n">Rows: output features.</param>
 /// <param name="k">Columns: input features.</param>
 /// <param name="memory">The packed data.</param>
-public sealed class PackedMatrix(int n, int k, DeviceMemory memory) : IDisposable
+/// <param name="type">How its numbers are held.</param>
+public sealed class PackedMatrix(int n, int k, DeviceMemory memory, PackedType type = PackedType.Float32) : IDisposable
 {
     /// <summary>Rows: output features.</summary>
     public int N { get; } = n;
 
     /// <summary>Columns: input features.</summary>
     public int K { get; } = k;
+
+    /// <summary>How its numbers are held.</summary>
+    public PackedType Type { get; } = type;
 
     /// <summary>The packed data, in a layout only its backend knows.</summary>
     public DeviceMemory Memory { get; } = memory;

@@ -24,15 +24,19 @@ public sealed unsafe partial class CpuBackend : IMatMul
     private const int PanelsSideBySide = 8;
 
     /// <inheritdoc/>
-    public PackedMatrix AllocatePacked(int n, int k)
+    public PackedMatrix AllocatePacked(int n, int k, PackedType type = PackedType.Float32)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(n);
         ArgumentOutOfRangeException.ThrowIfNegative(k);
-        var memory = Allocate(4L * GemmTile.Groups(n) * GemmTile.Columns * k);
+        var columns = (long)GemmTile.Groups(n) * GemmTile.Columns;
+        var memory = Allocate(columns * k * type.ByteSize() + (type == PackedType.Int8 ? columns * sizeof(float) : 0));
         // Columns that pad the last panel are computed and thrown away: zeros keep them finite.
-        if (n % GemmTile.Columns != 0 && k > 0)
-            Span(new View<float>(memory, (long)(n / GemmTile.Columns) * GemmTile.Columns * k, (long)GemmTile.Columns * k)).Clear();
-        return new PackedMatrix(n, k, memory);
+        if (n % GemmTile.Columns != 0)
+        {
+            var whole = (long)(n / GemmTile.Columns) * GemmTile.Columns * k * type.ByteSize();
+            Span(new View<byte>(memory, whole, memory.ByteLength - whole)).Clear();
+        }
+        return new PackedMatrix(n, k, memory, type);
     }
 
     /// <inheritdoc/>
@@ -41,7 +45,37 @@ public sealed unsafe partial class CpuBackend : IMatMul
         ArgumentNullException.ThrowIfNull(destination);
         Arguments.Require(firstRow >= 0 && rowCount >= 0 && firstRow + rowCount <= destination.N, $"rows {firstRow}..{firstRow + rowCount} of a matrix with {destination.N}");
         Arguments.Require(rows.Length >= (long)rowCount * destination.K, $"{rows.Length} floats given for {rowCount} rows of {destination.K}");
-        fixed (float* source = rows) PackB(source, firstRow, rowCount, destination.K, PanelsOf(destination));
+        if (destination.Type == PackedType.Float32)
+        {
+            fixed (float* source = rows) PackB(source, firstRow, rowCount, destination.K, PanelsOf(destination));
+            return;
+        }
+        for (var row = 0; row < rowCount; row++) PackReduced(rows.Slice(row * destination.K, destination.K), firstRow + row, destination);
+    }
+
+    /// <summary>A row into its column of the panels, rounded.</summary>
+    private static void PackReduced(ReadOnlySpan<float> row, int n, PackedMatrix destination)
+    {
+        var k = destination.K;
+        var data = (byte*)Pointer(new View<byte>(destination.Memory, 0, destination.Memory.ByteLength));
+        var first = (long)(n / GemmTile.PanelColumns) * k * GemmTile.PanelColumns + n % GemmTile.PanelColumns;
+        if (destination.Type == PackedType.BFloat16)
+        {
+            var column = (ushort*)data + first;
+            for (var i = 0; i < k; i++) column[(long)i * GemmTile.PanelColumns] = PackedTypes.ToBFloat16(row[i]);
+        }
+        else
+        {
+            var factor = FactorsOf(destination)[n] = PackedTypes.Int8Factor(row);
+            var column = (sbyte*)data + first;
+            for (var i = 0; i < k; i++) column[(long)i * GemmTile.PanelColumns] = PackedTypes.ToInt8(row[i], factor);
+        }
+    }
+
+    private static float* FactorsOf(PackedMatrix packed)
+    {
+        var columns = (long)GemmTile.Groups(packed.N) * GemmTile.Columns;
+        return Pointer(new View<float>(packed.Memory, columns * packed.K / sizeof(float), columns));
     }
 
     /// <inheritdoc/>
@@ -52,7 +86,9 @@ public sealed unsafe partial class CpuBackend : IMatMul
         Arguments.Length(a, (long)m * b.K);
         CheckProduct(m, b.N, epilogue, output);
         if (m == 0 || b.N == 0) return;
-        MultiplyPanels(TilesOf(Pointer(a), m, b.K, transposed: false, b.N), m, b.K, PanelsOf(b), new ProductOutput(epilogue, output, b.N), b.N);
+        var panels = b.Type == PackedType.Float32 ? PackedPanels.OfFloats(PanelsOf(b), b.K)
+            : new PackedPanels(Pointer(new View<byte>(b.Memory, 0, b.Memory.ByteLength)), b.Type, b.K, b.Type == PackedType.Int8 ? FactorsOf(b) : null);
+        MultiplyPanels(TilesOf(Pointer(a), m, b.K, transposed: false, b.N), m, b.K, panels, new ProductOutput(epilogue, output, b.N), b.N);
     }
 
     /// <inheritdoc/>
@@ -79,11 +115,15 @@ public sealed unsafe partial class CpuBackend : IMatMul
             var columns = Math.Min(perSlice * GemmTile.Columns, n - column);
             if (shape.TransposeB) PackPlainColumns(source + column, n, columns, k, panels);
             else PackPlainRows(source + (long)column * k, columns, k, panels);
-            MultiplyPanels(tiles, m, k, panels, target.From(column), columns);
+            MultiplyPanels(tiles, m, k, PackedPanels.OfFloats(panels, k), target.From(column), columns);
         }
     }
 
-    private static float* PanelsOf(PackedMatrix packed) => Pointer(new View<float>(packed.Memory, 0, packed.Memory.ByteLength / 4));
+    private static float* PanelsOf(PackedMatrix packed, [System.Runtime.CompilerServices.CallerMemberName] string op = "")
+    {
+        Arguments.Require(packed.Type == PackedType.Float32, $"an operand of {packed.Type}; only products with few rows take these", op);
+        return Pointer(new View<float>(packed.Memory, 0, packed.Memory.ByteLength / 4));
+    }
 
     private static void CheckProduct(int m, int n, in Epilogue epilogue, View<float> output, [System.Runtime.CompilerServices.CallerMemberName] string op = "")
     {
@@ -238,7 +278,7 @@ public sealed unsafe partial class CpuBackend : IMatMul
     }
 
     /// <summary>Tiles of A times all panels of a B with <paramref name="n"/> columns.</summary>
-    private void MultiplyPanels(ProductTiles a, int m, int k, float* panels, ProductOutput output, int n)
+    private void MultiplyPanels(ProductTiles a, int m, int k, PackedPanels panels, ProductOutput output, int n)
     {
         var level = Simd;
         var tileRows = GemmTile.Rows(level);
@@ -265,12 +305,13 @@ public sealed unsafe partial class CpuBackend : IMatMul
             var rows = Math.Min(m - firstRow, tilesPerPass * tileRows);
             Span<RowTile> passTiles = stackalloc RowTile[(rows + tileRows - 1) / tileRows];
             for (var t = 0; t < passTiles.Length; t++) passTiles[t] = a[firstTile + t, Math.Min(tileRows, rows - t * tileRows)];
-            var sums = sumScratch.Floats(TilesPerPass * GemmTile.MaxRows * GemmTile.Columns);
+            var sums = sumScratch.Floats(TilesPerPass * GemmTile.MaxRows * GemmTile.Columns + PackedPanels.BlockFloats);
+            var block = sums + TilesPerPass * GemmTile.MaxRows * GemmTile.Columns;
             for (var group = slice * perSlice; group < Math.Min(columnGroups, (slice + 1) * perSlice); group++)
             {
                 var column = group * GemmTile.Columns;
                 var columns = Math.Min(GemmTile.Columns, n - column);
-                GemmTile.MultiplyRows(level, passTiles, [0L], k, panels + (long)column * k, columns, sums);
+                panels.Multiply(level, passTiles, column, columns, block, sums);
                 output.Store(level, sums, firstRow, rows, column, columns);
             }
         });

@@ -3,11 +3,18 @@ namespace ClipGen.Kernels;
 public sealed unsafe partial class ReferenceBackend : IMatMul
 {
     /// <inheritdoc/>
-    public PackedMatrix AllocatePacked(int n, int k) => new(n, k, Allocate(4L * n * k));
+    public PackedMatrix AllocatePacked(int n, int k, PackedType type = PackedType.Float32) => new(n, k, Allocate(4L * n * k), type);
 
     /// <inheritdoc/>
-    public void PackRows(ReadOnlySpan<float> rows, int firstRow, int rowCount, PackedMatrix destination) =>
-        Upload(rows[..checked(rowCount * destination.K)], new View<float>(destination.Memory, (long)firstRow * destination.K, (long)rowCount * destination.K));
+    public void PackRows(ReadOnlySpan<float> rows, int firstRow, int rowCount, PackedMatrix destination)
+    {
+        var rounded = new float[destination.K];
+        for (var row = 0; row < rowCount; row++)
+        {
+            PackedTypes.Round(destination.Type, rows.Slice(checked(row * destination.K), destination.K), rounded);
+            Upload<float>(rounded, new View<float>(destination.Memory, (long)(firstRow + row) * destination.K, destination.K));
+        }
+    }
 
     /// <inheritdoc/>
     public void MatMul(View<float> a, int m, PackedMatrix b, in Epilogue epilogue, View<float> output) =>

@@ -19,8 +19,10 @@ internal static class BenchCases
     public const string Forms = "gemm:MxNxK, conv:CIN-COUT-K@HxW, attention:B, gpt_decode:B, vqgan_decode:B, vqgan_encode:B, clip_image:B, clip_text:B, generate:N, train_gpt:B, train_vqgan:B, train_shapes_gpt:B, train_shapes_vqgan:B, train_shapes_clip:B";
 
     /// <summary>Reads a case's name; what comes back makes it ready to run.</summary>
+    /// <param name="name">The name.</param>
+    /// <param name="type">How products' packed operands, and the GPT's, are held.</param>
     /// <exception cref="UsageException">The name is not one of <see cref="Forms"/>.</exception>
-    public static Func<Device, BenchCase> Parse(string name)
+    public static Func<Device, BenchCase> Parse(string name, PackedType type)
     {
         var colon = name.IndexOf(':', StringComparison.Ordinal);
         if (colon < 0) throw Unknown(name);
@@ -29,15 +31,15 @@ internal static class BenchCases
         var numbers = Numbers(name, kind == "conv" ? sizes.Replace('@', '-').Replace('x', '-') : sizes, count, separator);
         Func<string, Device, int[], BenchCase> create = kind switch
         {
-            "gemm" => Gemm,
+            "gemm" => (n, device, s) => Gemm(n, device, s, type),
             "conv" => Conv,
             "attention" => (n, device, s) => Attention(n, device, s[0]),
-            "gpt_decode" => (n, device, s) => GptDecode(n, device, s[0]),
+            "gpt_decode" => (n, device, s) => GptDecode(n, device, s[0], type),
             "vqgan_decode" => (n, device, s) => VqGanDecode(n, device, s[0]),
             "vqgan_encode" => (n, device, s) => VqGanEncode(n, device, s[0]),
             "clip_image" => (n, device, s) => ClipImage(n, device, s[0]),
             "clip_text" => (n, device, s) => ClipText(n, device, s[0]),
-            "generate" => (n, device, s) => Generate(n, device, s[0]),
+            "generate" => (n, device, s) => Generate(n, device, s[0], type),
             "train_gpt" => (n, device, s) => Training(n, device, s[0], TrainingCases.Gpt),
             "train_vqgan" => (n, device, s) => Training(n, device, s[0], TrainingCases.VqGan),
             "train_shapes_gpt" => (n, device, s) => Training(n, device, s[0], TrainingCases.ShapesGpt),
@@ -48,14 +50,14 @@ internal static class BenchCases
         return device => create(name, device, numbers);
     }
 
-    private static BenchCase Gemm(string name, Device device, int[] s)
+    private static BenchCase Gemm(string name, Device device, int[] s, PackedType type)
     {
         int m = s[0], n = s[1], k = s[2];
         var a = Normal(device, new Shape(m, k), 1);
-        var weight = device.Backend.AllocatePacked(n, k);
+        var weight = device.Backend.AllocatePacked(n, k, type);
         using (var rows = Normal(device, new Shape(n, k), 2)) device.Backend.PackRows(rows.ToFloats(), 0, n, weight);
         var y = device.Empty(new Shape(m, n));
-        return new BenchCase(name, 2.0 * m * n * k, 4.0 * ((double)m * k + (double)n * k + (double)m * n),
+        return new BenchCase(name, 2.0 * m * n * k, 4.0 * ((double)m * k + (double)m * n) + (double)type.ByteSize() * n * k,
             () => device.Backend.MatMul(a.Floats, m, weight, default, y.Floats), () => Free(a, weight, y));
     }
 
@@ -80,9 +82,9 @@ internal static class BenchCases
         return new BenchCase(name, 4 * pairs * width, 16.0 * width * length, () => qkv.SelfAttention(heads, causal: true).Dispose(), () => Free(qkv));
     }
 
-    private static BenchCase GptDecode(string name, Device device, int batch)
+    private static BenchCase GptDecode(string name, Device device, int batch, PackedType type)
     {
-        var (counting, model) = Counted(device, counted => GptModel.Load(counted, new ComputedWeights("gpt2_medium", ReleasedModels.GptMedium)));
+        var (counting, model) = Counted(device, counted => GptModel.Load(counted, new ComputedWeights("gpt2_medium", ReleasedModels.GptMedium), type: type));
         var condition = Normal(counting, new Shape(1, model.Config.ConditionSize), 1);
         condition = condition.Into(row => row.L2Normalize());
         var settings = new GenerationSettings { Seed = 1 };
@@ -123,11 +125,11 @@ internal static class BenchCases
     }
 
     /// <summary>The whole job from the text's embedding to ranked pictures; models are loaded before the clock starts.</summary>
-    private static BenchCase Generate(string name, Device device, int candidates)
+    private static BenchCase Generate(string name, Device device, int candidates, PackedType type)
     {
         var counting = new Device(new TimingBackend(device.Backend));
         ClipModel clip = LoadClip(counting);
-        GptModel gpt = GptModel.Load(counting, new ComputedWeights("gpt2_medium", ReleasedModels.GptMedium));
+        GptModel gpt = GptModel.Load(counting, new ComputedWeights("gpt2_medium", ReleasedModels.GptMedium), type: type);
         VqGanModel vqgan = LoadVqGan(counting);
         var settings = new GenerationSettings { Candidates = candidates, Keep = Math.Min(8, candidates), Seed = 1 };
         var tokens = Tokens(clip.Config);

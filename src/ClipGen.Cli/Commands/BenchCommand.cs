@@ -16,6 +16,8 @@ internal sealed class BenchCommand(TextWriter output, TextWriter error) : CliCom
 
     private readonly Option<bool> perOp = new("--ops") { Description = "Also what each kind of op took, for whole models" };
 
+    private readonly GptWeightsOption weights = new();
+
     public override Command Create()
     {
         var command = Command("bench", "Times ops and whole models of full size on computed weights; needs no files.", Run,
@@ -24,6 +26,7 @@ internal sealed class BenchCommand(TextWriter output, TextWriter error) : CliCom
         command.Add(cases);
         command.Add(repeat);
         command.Add(perOp);
+        command.Add(weights.Option);
         Common.AddTo(command);
         return command;
     }
@@ -33,7 +36,8 @@ internal sealed class BenchCommand(TextWriter output, TextWriter error) : CliCom
         var count = parsed.GetValue(repeat);
         if (count is < 1 or > 1000) throw new UsageException($"--repeat {count}: must be between 1 and 1000");
         // All names are read before the first case takes its time.
-        var tests = parsed.GetRequiredValue(cases).Select(name => (Name: name, Create: BenchCases.Parse(name))).ToList();
+        var type = weights.Value(parsed);
+        var tests = parsed.GetRequiredValue(cases).Select(name => (Name: name, Create: BenchCases.Parse(name, type))).ToList();
         using var device = Common.OpenDevice(parsed);
         var threads = Common.Threads(parsed) is > 0 and var given ? given : Environment.ProcessorCount;
         var titled = false;
@@ -58,6 +62,7 @@ internal sealed class BenchCommand(TextWriter output, TextWriter error) : CliCom
                 {
                     @case = name,
                     device = device.Name,
+                    weights = parsed.GetValue(weights.Option),
                     threads,
                     median_s = median,
                     min_s = seconds[0],

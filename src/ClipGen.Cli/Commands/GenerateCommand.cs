@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using ClipGen.Data;
+using ClipGen.Kernels;
 using ClipGen.Models;
 using ClipGen.Models.Pipeline;
 
@@ -23,6 +24,7 @@ internal sealed class GenerateCommand(TextWriter output, TextWriter error) : Cli
     private readonly Option<bool> parity = new("--parity") { Description = "Reproduce the reference, quirks included (docs/parity.md)" };
     private readonly Option<bool> strictPrompt = new("--strict-prompt") { Description = "Fail when the text is too long or has words that the model does not know, instead of leaving them out with a warning" };
     private readonly ModelOptions modelFiles = new(ModelKind.Clip, ModelKind.VqGan, ModelKind.Gpt);
+    private readonly GptWeightsOption gptWeights = new();
     private readonly Option<string?> vocabulary = new("--vocab") { Description = "CLIP's merges file, bpe_simple_vocab_16e6.txt.gz (default: CLIPGEN_VOCAB, or the one beside the CLIP checkpoint or in pretrained)" };
     private readonly Option<string?> saveEach = new("--save-each") { Description = "Folder for every kept picture by itself" };
     private readonly Option<string?> progressGif = new("--progress-gif") { Description = "Animation of the best picture growing code row by code row (.gif)" };
@@ -33,7 +35,7 @@ internal sealed class GenerateCommand(TextWriter output, TextWriter error) : Cli
             "clipgen generate --text \"a small red circle above a large blue star on a white background\" --model shapes",
             "clipgen generate --text \"A city bus driving on the city street\" --out bus.png",
             "clipgen generate --text \"a red apple\" --candidates 8 --seed 7 --clip clip_vit_b32.pt --vqgan vqgan_coco.pt --gpt gpt_coco.pt");
-        foreach (var option in (Option[])[text, outFile, candidates, keep, batch, topK, topP, temperature, guidance, greedy, parity, strictPrompt, .. modelFiles.All, vocabulary, saveEach, progressGif])
+        foreach (var option in (Option[])[text, outFile, candidates, keep, batch, topK, topP, temperature, guidance, greedy, parity, strictPrompt, .. modelFiles.All, gptWeights.Option, vocabulary, saveEach, progressGif])
             command.Add(option);
         Common.AddTo(command);
         return command;
@@ -57,6 +59,7 @@ internal sealed class GenerateCommand(TextWriter output, TextWriter error) : Cli
             Parity = parsed.GetValue(parity),
         };
         settings.Validate();
+        var gptType = gptWeights.Value(parsed);
         if (string.IsNullOrWhiteSpace(prompt)) throw new UsageException("--text: is empty");
         var target = parsed.GetRequiredValue(outFile);
         // Told now rather than after minutes of work.
@@ -69,7 +72,7 @@ internal sealed class GenerateCommand(TextWriter output, TextWriter error) : Cli
         var tokenizer = KnownFiles.Tokenizer(parsed.GetValue(vocabulary), clipPath);
 
         using var device = Common.OpenDevice(parsed);
-        using var models = PipelineModels.FromFiles(device, clipPath, gptPath, vqganPath);
+        using var models = PipelineModels.FromFiles(device, clipPath, gptPath, vqganPath, gptType);
         settings = settings.For(models.GptConfig);
         var pipeline = new TextToImage(models, tokenizer);
         CheckPrompt(parsed, pipeline, tokenizer, prompt, settings);
@@ -88,7 +91,7 @@ internal sealed class GenerateCommand(TextWriter output, TextWriter error) : Cli
             line.End();
         }
 
-        var metadata = Metadata(prompt, settings, result, clipPath, vqganPath, gptPath);
+        var metadata = Metadata(prompt, settings, result, clipPath, vqganPath, gptPath, gptType);
         PictureFile.Save(result.Grid(), target, metadata);
         if (growth is not null) PictureFile.SaveGif(growth, 120, parsed.GetValue(progressGif)!);
         if (parsed.GetValue(saveEach) is { } separate)
@@ -120,12 +123,12 @@ internal sealed class GenerateCommand(TextWriter output, TextWriter error) : Cli
     }
 
     /// <summary>What made the picture, in a fixed order and without times or paths, so that the same job gives the same file.</summary>
-    private Dictionary<string, string> Metadata(string prompt, GenerationSettings s, GenerationResult result, string clipPath, string vqganPath, string gptPath) => new()
+    private Dictionary<string, string> Metadata(string prompt, GenerationSettings s, GenerationResult result, string clipPath, string vqganPath, string gptPath, PackedType weights) => new()
     {
         ["prompt"] = prompt,
         ["seed"] = s.Seed.ToString(CultureInfo.InvariantCulture),
         ["scores"] = string.Join(", ", result.Order.Select(n => Number(result.Scores[n]))),
-        ["settings"] = string.Create(CultureInfo.InvariantCulture, $"candidates={s.Candidates} keep={s.Keep} top_k={s.TopK} top_p={s.TopP} temperature={s.Temperature} guidance={s.Guidance} greedy={s.Greedy} parity={s.Parity}"),
+        ["settings"] = string.Create(CultureInfo.InvariantCulture, $"candidates={s.Candidates} keep={s.Keep} top_k={s.TopK} top_p={s.TopP} temperature={s.Temperature} guidance={s.Guidance} greedy={s.Greedy} parity={s.Parity}") + (weights == PackedType.Float32 ? "" : $" gpt_weights={weights.ToString().ToLowerInvariant()}"),
         ["models"] = $"clip={FileHash.Short(clipPath)} vqgan={FileHash.Short(vqganPath)} gpt={FileHash.Short(gptPath)}",
         ["software"] = "ClipGen",
     };

@@ -1,3 +1,4 @@
+using ClipGen.Kernels;
 using ClipGen.Tensors;
 using ClipGen.Tensors.Nn;
 
@@ -42,9 +43,10 @@ public sealed class GptModel : Module
     /// <param name="source">Weights under the reference's names.</param>
     /// <param name="heads">Attention heads; null for width / 64.</param>
     /// <param name="form">How the weights are held.</param>
+    /// <param name="type">How the numbers of its packed matrices are held. A step of decoding takes as long as they take to come from memory.</param>
     /// <exception cref="WeightException">The weights are not a GPT's.</exception>
-    public static GptModel Load(Device device, IWeightSource source, int? heads = null, WeightForm form = WeightForm.Packed) =>
-        WeightLoader.Load(device, source, ModelKind.Gpt.Describe(), weights => new GptModel(weights, heads), Ignored, form);
+    public static GptModel Load(Device device, IWeightSource source, int? heads = null, WeightForm form = WeightForm.Packed, PackedType type = PackedType.Float32) =>
+        WeightLoader.Load(device, source, ModelKind.Gpt.Describe(), weights => new GptModel(weights, heads), Ignored, form, type);
 
     /// <summary>Checks names and shapes without reading a weight.</summary>
     /// <exception cref="WeightException">The weights are not a GPT's.</exception>

@@ -1,5 +1,6 @@
 using ClipGen.Checkpoints;
 using ClipGen.Data;
+using ClipGen.Kernels;
 using ClipGen.Models.Clip;
 using ClipGen.Models.Gpt;
 using ClipGen.Models.VqGan;
@@ -30,9 +31,10 @@ public sealed class PipelineModels : IDisposable
     /// <param name="clipPath">A CLIP model.</param>
     /// <param name="gptPath">A GPT.</param>
     /// <param name="vqganPath">A VQ-GAN.</param>
+    /// <param name="gptType">How the numbers of the GPT's matrices are held.</param>
     /// <exception cref="CheckpointException">A file can't be read.</exception>
     /// <exception cref="WeightException">A file holds another model.</exception>
-    public static PipelineModels FromFiles(Device device, string clipPath, string gptPath, string vqganPath)
+    public static PipelineModels FromFiles(Device device, string clipPath, string gptPath, string vqganPath, PackedType gptType = PackedType.Float32)
     {
         // Checked now, in names, shapes and fit to each other, and read when needed.
         using var clip = CheckpointWeights.Open(clipPath, ModelKind.Clip);
@@ -47,7 +49,7 @@ public sealed class PipelineModels : IDisposable
             throw new WeightException($"{gptPath}: this GPT writes {gptConfig.Vocabulary} different codes, the codebook of {vqganPath} has {codes}; give files that belong together");
         if (Math.Sqrt(gptConfig.BlockSize) % 1 != 0)
             throw new WeightException($"{gptPath}: this GPT writes {gptConfig.BlockSize} codes per picture, which is not a square grid");
-        return new PipelineModels(() => ModelFiles.LoadClip(device, clipPath), () => ModelFiles.LoadGpt(device, gptPath), () => ModelFiles.LoadVqGan(device, vqganPath)) { gptConfig = gptConfig };
+        return new PipelineModels(() => ModelFiles.LoadClip(device, clipPath), () => ModelFiles.LoadGpt(device, gptPath, type: gptType), () => ModelFiles.LoadVqGan(device, vqganPath)) { gptConfig = gptConfig };
     }
 
     /// <summary>CLIP, loaded on first use.</summary>
@@ -106,10 +108,10 @@ public static class ModelFiles
     }
 
     /// <summary>Loads a GPT.</summary>
-    public static GptModel LoadGpt(Device device, string path, int? heads = null)
+    public static GptModel LoadGpt(Device device, string path, int? heads = null, PackedType type = PackedType.Float32)
     {
         using var weights = CheckpointWeights.Open(path, ModelKind.Gpt);
-        return GptModel.Load(device, weights, heads);
+        return GptModel.Load(device, weights, heads, type: type);
     }
 
     /// <summary>Loads a VQ-GAN.</summary>

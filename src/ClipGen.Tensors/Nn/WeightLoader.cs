@@ -15,14 +15,15 @@ public sealed class WeightLoader
     private readonly WeightSurvey? survey;
     private readonly List<IDisposable> loaded;
     private readonly WeightForm form;
+    private readonly PackedType type;
 
     /// <summary>A loader for a whole model.</summary>
     public WeightLoader(Device device, IWeightSource source, string prefix = "")
-        : this(device, source, prefix, null, [], [], WeightForm.Packed)
+        : this(device, source, prefix, null, [], [], WeightForm.Packed, PackedType.Float32)
     {
     }
 
-    private WeightLoader(Device device, IWeightSource source, string prefix, WeightSurvey? survey, List<IDisposable> loaded, List<Parameter> parameters, WeightForm form)
+    private WeightLoader(Device device, IWeightSource source, string prefix, WeightSurvey? survey, List<IDisposable> loaded, List<Parameter> parameters, WeightForm form, PackedType type)
     {
         Device = device;
         this.source = source;
@@ -30,6 +31,7 @@ public sealed class WeightLoader
         this.survey = survey;
         this.loaded = loaded;
         this.form = form;
+        this.type = type;
         Parameters = parameters;
     }
 
@@ -43,14 +45,15 @@ public sealed class WeightLoader
     /// <param name="build">Constructs the model.</param>
     /// <param name="ignore">Names that may stand in the source without being used.</param>
     /// <param name="form">How the weights are to be held.</param>
+    /// <param name="type">How the numbers of linear layers' packed matrices are held.</param>
     /// <exception cref="WeightException">The weights do not fit the model.</exception>
-    public static T Load<T>(Device device, IWeightSource source, string what, Func<WeightLoader, T> build, Func<string, bool>? ignore = null, WeightForm form = WeightForm.Packed) where T : IDisposable
+    public static T Load<T>(Device device, IWeightSource source, string what, Func<WeightLoader, T> build, Func<string, bool>? ignore = null, WeightForm form = WeightForm.Packed, PackedType type = PackedType.Float32) where T : IDisposable
     {
         Check(device, source, what, build, _ => 0, ignore);
         List<IDisposable> loaded = [];
         try
         {
-            return build(new WeightLoader(device, source, "", null, loaded, [], form));
+            return build(new WeightLoader(device, source, "", null, loaded, [], form, type));
         }
         catch
         {
@@ -71,7 +74,7 @@ public sealed class WeightLoader
     public static TResult Check<T, TResult>(Device device, IWeightSource source, string what, Func<WeightLoader, T> build, Func<T, TResult> read, Func<string, bool>? ignore = null) where T : IDisposable
     {
         var survey = new WeightSurvey(source, what);
-        using var model = build(new WeightLoader(device, source, "", survey, [], [], WeightForm.Packed));
+        using var model = build(new WeightLoader(device, source, "", survey, [], [], WeightForm.Packed, PackedType.Float32));
         survey.ThrowIfUnfit(ignore ?? (_ => false));
         return read(model);
     }
@@ -89,7 +92,7 @@ public sealed class WeightLoader
     public string Path => prefix.TrimEnd('.');
 
     /// <summary>A loader for a child module.</summary>
-    public WeightLoader In(string child) => new(Device, source, $"{prefix}{child}.", survey, loaded, Parameters, form);
+    public WeightLoader In(string child) => new(Device, source, $"{prefix}{child}.", survey, loaded, Parameters, form, type);
 
     /// <summary>A size that no tensor's shape tells, where the source states it.</summary>
     public int? Option(string name) => source.Option(name);
@@ -153,7 +156,7 @@ public sealed class WeightLoader
     {
         if (Surveyed(name, [n, k])) return new Weight(Device.Backend.AllocatePacked(0, 0));
         if (form != WeightForm.Packed) return new Weight(Registered(name, [n, k], ReadTensor(name, [n, k]), ParameterLayout.AsStored, isBuffer: false), n, k);
-        var packed = Loaded(Device.Backend.AllocatePacked(n, k));
+        var packed = Loaded(Device.Backend.AllocatePacked(n, k, type));
         var rows = Math.Max(1, PieceFloats / Math.Max(1, k) / 32 * 32);
         ForPieces(packed, n, rows, k, (first, count, piece, _) =>
         {
