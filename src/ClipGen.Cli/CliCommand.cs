@@ -83,7 +83,7 @@ public abstract class CliCommand(TextWriter output, TextWriter error)
     private static (int Code, string Message) Describe(Exception failure) => failure switch
     {
         UsageException or GenerationException => (CommandLine.BadUsage, failure.Message),
-        JobException or DivergedException or EvaluationException or CheckpointException or WeightException or DataException or DeviceMemoryException => (CommandLine.Failed, failure.Message),
+        JobException or DivergedException or EvaluationException or CheckpointException or WeightException or DataException or DeviceMemoryException or CudaLaunchException => (CommandLine.Failed, failure.Message),
         ShapeException => (CommandLine.Failed, failure.Message),
         OutOfMemoryException => (CommandLine.Failed, "out of memory; use a smaller --batch"),
         IOException or UnauthorizedAccessException => (CommandLine.Failed, failure.Message),

@@ -58,6 +58,8 @@ public static class CommandLine
             EvalCommands.Create(output, error),
             new TraceCommand(output, error).Create(),
             new BenchCommand(output, error).Create(),
+            KernelsCommands.Create(output, error),
+            new SelftestCommand(output, error).Create(),
             new DevicesCommand(output, error).Create(),
         };
         HelpWithExamples.Install(root);

@@ -9,7 +9,7 @@ public sealed class CommonOptions
 {
     private readonly Option<string> device = new("--device")
     {
-        Description = "Where to compute: auto, cpu",
+        Description = "Where to compute: cpu, cuda, cuda:N; auto is cpu",
         DefaultValueFactory = _ => "auto",
     };
 
@@ -49,26 +49,44 @@ public sealed class CommonOptions
         return count is >= 0 and <= 1024 ? count : throw new UsageException($"--threads {count}: must be between 0 (all processors) and 1024");
     }
 
+    private static Device Card(string name, int index)
+    {
+        try
+        {
+            return Device.Cuda(index);
+        }
+        catch (CudaDeviceException missing)
+        {
+            throw new JobException($"--device {name}: {missing.Message}");
+        }
+    }
+
     /// <summary>Opens the device.</summary>
     /// <exception cref="UsageException">An unknown device.</exception>
     /// <exception cref="JobException">A device this build or machine does not have.</exception>
     public Device OpenDevice(ParseResult parsed)
     {
         var name = parsed.GetValue(device)!;
-        if (name is "auto" or "cpu")
+        switch (name)
         {
-            try
-            {
-                return Device.Cpu(Threads(parsed));
-            }
-            catch (PlatformNotSupportedException missing)
-            {
-                throw new JobException($"--device {name}: {missing.Message}; unset {SimdLevels.Variable} or choose another level");
-            }
+            // A card has to be asked for until the kernels have run on one (docs/cuda.md).
+            case "auto" or "cpu":
+                try
+                {
+                    return Device.Cpu(Threads(parsed));
+                }
+                catch (PlatformNotSupportedException missing)
+                {
+                    throw new JobException($"--device {name}: {missing.Message}; unset {SimdLevels.Variable} or choose another level");
+                }
+            case "cuda":
+                return Card(name, 0);
+            case "cuda-emulated":
+                return Device.CudaEmulated();
+            default:
+                if (name.StartsWith("cuda:", StringComparison.Ordinal) && int.TryParse(name.AsSpan(5), System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var index)) return Card(name, index);
+                throw new UsageException($"--device {name}: expected auto, cpu, cuda or cuda:N");
         }
-        if (name == "cuda" || name.StartsWith("cuda:", StringComparison.Ordinal))
-            throw new JobException($"--device {name}: this version computes on the CPU only; use --device cpu");
-        throw new UsageException($"--device {name}: expected auto or cpu");
     }
 }
 

@@ -17,6 +17,13 @@ public sealed class Device(IBackend backend) : IDisposable
     /// <summary>The SIMD backend on <paramref name="threads"/> threads (0: one per processor).</summary>
     public static Device Cpu(int threads = 0) => new(new CpuBackend(threads));
 
+    /// <summary>A CUDA card.</summary>
+    /// <exception cref="CudaDeviceException">There is no such card, or it is too old.</exception>
+    public static Device Cuda(int index = 0) => new(CudaBackend.Open(index));
+
+    /// <summary>The CUDA kernels on threads of the host, for tests: thousands of times slower than a card.</summary>
+    public static Device CudaEmulated() => new(CudaBackend.Emulated());
+
     /// <summary>The plain double-precision backend, with every real number stored as a double: for gradient checks.</summary>
     public static Device ReferenceInDoubles() => new(new ReferenceBackend(doubles: true));
 

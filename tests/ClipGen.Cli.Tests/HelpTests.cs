@@ -3,9 +3,9 @@ namespace ClipGen.Cli.Tests;
 /// <summary>Help texts, versions and the two commands that measure.</summary>
 public sealed class HelpTests
 {
-    private static readonly string[] Commands = ["generate", "reconstruct", "encode", "decode", "embed", "tokenize", "inspect", "convert", "download", "train", "dataset", "eval", "trace", "bench", "devices"];
+    private static readonly string[] Commands = ["generate", "reconstruct", "encode", "decode", "embed", "tokenize", "inspect", "convert", "download", "train", "dataset", "eval", "trace", "bench", "kernels", "selftest", "devices"];
 
-    private static readonly Dictionary<string, string[]> Groups = new() { ["train"] = ["vqgan", "gpt", "clip"], ["dataset"] = ["info", "pack", "verify"], ["eval"] = ["shapes", "reconstruction"] };
+    private static readonly Dictionary<string, string[]> Groups = new() { ["train"] = ["vqgan", "gpt", "clip"], ["dataset"] = ["info", "pack", "verify"], ["eval"] = ["shapes", "reconstruction"], ["kernels"] = ["list", "ptx", "stats"] };
 
     [Fact]
     public async Task CommandsInTheirOrder()

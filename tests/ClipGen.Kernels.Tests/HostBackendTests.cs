@@ -155,6 +155,24 @@ public sealed class HostBackendTests
         Assert.Throws<ArgumentException>(() => backend.Download(view, new int[3]));
     }
 
+    [Theory]
+    [InlineData("cpu")]
+    [InlineData("reference")]
+    [InlineData("doubles")]
+    public void CopiesStayOnTheDevice(string kind)
+    {
+        using IBackend backend = kind == "cpu" ? new CpuBackend(1) : new ReferenceBackend(doubles: kind == "doubles");
+        using var arrays = new DeviceArrays(backend);
+        View<float> source = arrays.From(1f, float.NaN, 3f, 4f), target = arrays.From(0f, 0f, 0f, 0f, 0f);
+        backend.Copy(source.Slice(1, 3), target.Slice(2, 3));
+        Assert.Equal([0f, 0f, float.NaN, 3f, 4f], arrays.Read(target));
+        View<int> numbers = arrays.From(7, -8), others = arrays.From(0, 0, 0);
+        backend.Copy(numbers, others.Slice(1, 2));
+        Assert.Equal([0, 7, -8], arrays.Read(others));
+        Assert.Throws<ArgumentException>(() => backend.Copy(target, source));
+        Assert.Null(backend.Record(() => throw new InvalidOperationException("nothing is recorded where asking costs nothing")));
+    }
+
     private sealed class OtherMemory : DeviceMemory
     {
         public override long ByteLength => 64;

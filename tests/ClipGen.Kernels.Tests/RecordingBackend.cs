@@ -20,6 +20,10 @@ internal sealed class RecordingBackend(IBackend inner) : IBackend
 
     public void Download<T>(View<T> source, Span<T> destination) where T : unmanaged => inner.Download(source, destination);
 
+    public void Copy<T>(View<T> source, View<T> destination) where T : unmanaged => inner.Copy(source, destination);
+
+    public IRecordedWork? Record(Action work) => null;
+
     public void ResetPeak() => inner.ResetPeak();
 
     public long PoolLimit
@@ -29,6 +33,8 @@ internal sealed class RecordingBackend(IBackend inner) : IBackend
     }
 
     public void Trim() => inner.Trim();
+
+    public void Synchronize() => inner.Synchronize();
 
     public void Dispose() => inner.Dispose();
 

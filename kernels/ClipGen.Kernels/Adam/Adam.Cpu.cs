@@ -8,8 +8,7 @@ public sealed unsafe partial class CpuBackend : IAdam
     /// <inheritdoc/>
     public void Adam(in AdamStep step, IReadOnlyList<AdamTensor> tensors)
     {
-        Arguments.Require(step.Step >= 1, $"step {step.Step}, expected 1 or more");
-        Arguments.Require(step.Beta1 is >= 0 and < 1 && step.Beta2 is >= 0 and < 1, $"betas {step.Beta1} and {step.Beta2}, expected at least 0 and less than 1");
+        step.Require();
         // All tensors share one fork-join; tensor i has the parts from firstParts[i] on.
         var firstParts = new int[tensors.Count];
         var arrays = new AdamArrays[tensors.Count];
@@ -18,8 +17,7 @@ public sealed unsafe partial class CpuBackend : IAdam
         {
             var tensor = tensors[i];
             var length = tensor.Parameter.Length;
-            Arguments.Require(tensor.Gradient.Length == length && tensor.Mean.Length == length && tensor.Variance.Length == length,
-                $"tensor {i} has {length} elements, its gradient {tensor.Gradient.Length}, mean {tensor.Mean.Length} and variance {tensor.Variance.Length}; expected as many");
+            tensor.Require(i);
             arrays[i] = new AdamArrays(Pointer(tensor.Parameter), Pointer(tensor.Gradient), Pointer(tensor.Mean), Pointer(tensor.Variance), length);
             firstParts[i] = parts;
             parts = checked(parts + (int)((length + AdamPart - 1) / AdamPart));

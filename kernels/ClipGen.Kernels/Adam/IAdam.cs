@@ -43,6 +43,13 @@ public readonly record struct AdamStep
     public AdamStep()
     {
     }
+
+    /// <exception cref="ArgumentException">A value makes no sense.</exception>
+    internal void Require([System.Runtime.CompilerServices.CallerMemberName] string op = "")
+    {
+        Arguments.Require(Step >= 1, $"step {Step}, expected 1 or more", op);
+        Arguments.Require(Beta1 is >= 0 and < 1 && Beta2 is >= 0 and < 1, $"betas {Beta1} and {Beta2}, expected at least 0 and less than 1", op);
+    }
 }
 
 /// <summary>One parameter tensor of a step; all four views have the same length.</summary>
@@ -50,4 +57,10 @@ public readonly record struct AdamStep
 /// <param name="Gradient">g, read.</param>
 /// <param name="Mean">m, updated.</param>
 /// <param name="Variance">v, updated.</param>
-public readonly record struct AdamTensor(View<float> Parameter, View<float> Gradient, View<float> Mean, View<float> Variance);
+public readonly record struct AdamTensor(View<float> Parameter, View<float> Gradient, View<float> Mean, View<float> Variance)
+{
+    /// <exception cref="ArgumentException">The views differ in length.</exception>
+    internal void Require(int number, [System.Runtime.CompilerServices.CallerMemberName] string op = "") =>
+        Arguments.Require(Gradient.Length == Parameter.Length && Mean.Length == Parameter.Length && Variance.Length == Parameter.Length,
+            $"tensor {number} has {Parameter.Length} elements, its gradient {Gradient.Length}, mean {Mean.Length} and variance {Variance.Length}; expected as many", op);
+}

@@ -11,7 +11,7 @@ public sealed unsafe partial class CpuBackend : IAttention
     /// <inheritdoc/>
     public void AttentionTraining(in AttentionShape shape, in DropoutMask dropout, View<float> query, View<float> key, View<float> value, View<float> output)
     {
-        RequireProbability(dropout);
+        dropout.Require();
         Attend(shape, dropout, query, key, value, output);
     }
 
@@ -65,7 +65,7 @@ public sealed unsafe partial class CpuBackend : IAttention
     public void AttentionDecode(in AttentionDecodeShape shape, View<float> qkv, View<float> keyCache, View<float> valueCache, View<int> lengths, View<float> output)
     {
         var (batch, heads, size, maxLength) = (shape.Batch, shape.Heads, shape.HeadSize, shape.MaxLength);
-        Arguments.Require(batch >= 0 && heads > 0 && size > 0 && maxLength > 0, $"illegal sizes {shape}");
+        shape.Require();
         var width = heads * size;
         Arguments.Length(qkv, 3L * batch * width);
         Arguments.Length(keyCache, (long)batch * maxLength * width);

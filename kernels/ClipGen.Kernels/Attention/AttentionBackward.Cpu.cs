@@ -6,7 +6,7 @@ public sealed unsafe partial class CpuBackend
     public void AttentionBackward(in AttentionShape shape, in DropoutMask dropout, View<float> query, View<float> key, View<float> value, View<float> output, View<float> outputGradient,
         View<float> queryGradient, View<float> keyGradient, View<float> valueGradient)
     {
-        RequireProbability(dropout);
+        dropout.Require();
         var s = AttentionStrides.Of(shape);
         if (s.Batch == 0) return;
         long queryFloats = AttentionStrides.Floats(s, s.QueryLength, s.QueryStride), keyFloats = AttentionStrides.Floats(s, s.KeyLength, s.KeyStride), outputFloats = AttentionStrides.Floats(s, s.QueryLength, s.OutputStride);

@@ -70,4 +70,8 @@ public readonly record struct AttentionShape
 /// <param name="Heads">Heads.</param>
 /// <param name="HeadSize">Channels of one head.</param>
 /// <param name="MaxLength">Positions the caches have room for.</param>
-public readonly record struct AttentionDecodeShape(int Batch, int Heads, int HeadSize, int MaxLength);
+public readonly record struct AttentionDecodeShape(int Batch, int Heads, int HeadSize, int MaxLength)
+{
+    /// <exception cref="ArgumentException">The sizes make no sense.</exception>
+    internal void Require([System.Runtime.CompilerServices.CallerMemberName] string op = "") => Arguments.Require(Batch >= 0 && Heads > 0 && HeadSize > 0 && MaxLength > 0, $"illegal sizes {this}", op);
+}

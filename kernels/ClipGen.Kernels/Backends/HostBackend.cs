@@ -85,9 +85,26 @@ public abstract unsafe class HostBackend(bool wide = false) : IDeviceAllocator
     }
 
     /// <inheritdoc/>
+    public void Copy<T>(View<T> source, View<T> destination) where T : unmanaged
+    {
+        Arguments.Length(destination, source.Length);
+        if (source.Length == 0) return;
+        var bytes = source.Length * (typeof(T) == typeof(float) && IsWide(source) ? sizeof(double) : sizeof(T));
+        Buffer.MemoryCopy(ElementAddress(source), ElementAddress(destination), bytes, bytes);
+    }
+
+    /// <inheritdoc/>
+    public IRecordedWork? Record(Action work) => null;
+
+    /// <inheritdoc/>
     public void ResetPeak()
     {
         lock (gate) peak = live;
+    }
+
+    /// <inheritdoc/>
+    public void Synchronize()
+    {
     }
 
     /// <inheritdoc/>

@@ -28,6 +28,20 @@ public interface IDeviceAllocator : IDisposable
     /// <summary>Copies device data to the host, after all work queued before it.</summary>
     void Download<T>(View<T> source, Span<T> destination) where T : unmanaged;
 
+    /// <summary>Copies within the device, in order with all other work.</summary>
+    /// <exception cref="ArgumentException">The destination is shorter than the source.</exception>
+    void Copy<T>(View<T> source, View<T> destination) where T : unmanaged;
+
+    /// <summary>Waits until everything asked for so far is done. What computes at once has nothing to wait for.</summary>
+    void Synchronize();
+
+    /// <summary>
+    /// Notes what <paramref name="work"/> asks of the device, to do it again and again at the cost of asking once. It is called once and nothing is computed meanwhile, so it may neither upload nor wait,
+    /// and its sizes must not depend on data. It may allocate; what it doesn't free lives as always, what it frees is the recording's until that is freed.
+    /// </summary>
+    /// <returns>The recording, or null, without a call, where asking costs nothing to speak of.</returns>
+    IRecordedWork? Record(Action work);
+
     /// <summary>Bytes handed out and not given back, and their maximum since the last reset.</summary>
     MemoryCounters Memory { get; }
 
@@ -39,6 +53,13 @@ public interface IDeviceAllocator : IDisposable
 
     /// <summary>Gives blocks that the pool keeps for reuse back to the system.</summary>
     void Trim();
+}
+
+/// <summary>Work of a device, noted to be repeated. Free it to free the memory it works in.</summary>
+public interface IRecordedWork : IDisposable
+{
+    /// <summary>Does it, on the tensors it was recorded with.</summary>
+    void Run();
 }
 
 /// <summary>Device memory in use.</summary>

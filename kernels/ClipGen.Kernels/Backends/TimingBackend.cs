@@ -10,6 +10,9 @@ public sealed class TimingBackend(IBackend inner) : WrappingBackend(inner)
     /// <inheritdoc/>
     public override string Name => Inner.Name;
 
+    /// <summary>Whether to wait for the device after each op, so that its time is its own. A card otherwise computes while the next is asked for.</summary>
+    public bool WaitsForEach { get; set; }
+
     /// <summary>One line per op, the slowest first.</summary>
     public IReadOnlyList<OpTime> Times => [.. times.Values.OrderByDescending(time => time.Seconds)];
 
@@ -21,6 +24,7 @@ public sealed class TimingBackend(IBackend inner) : WrappingBackend(inner)
     {
         var start = Stopwatch.GetTimestamp();
         call(Inner);
+        if (WaitsForEach) Inner.Synchronize();
         var seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
         var before = times.GetValueOrDefault(work.Op, new OpTime(work.Op, 0, 0, 0, 0));
         times[work.Op] = new OpTime(work.Op, before.Calls + 1, before.Seconds + seconds, before.Flops + work.Flops, before.Bytes + work.Bytes);

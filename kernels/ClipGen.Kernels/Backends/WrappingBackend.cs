@@ -25,6 +25,12 @@ public abstract class WrappingBackend(IBackend inner) : IBackend
     public void Download<T>(View<T> source, Span<T> destination) where T : unmanaged => Inner.Download(source, destination);
 
     /// <inheritdoc/>
+    public void Copy<T>(View<T> source, View<T> destination) where T : unmanaged => Inner.Copy(source, destination);
+
+    /// <summary>Null: what is repeated without being asked for would not be seen.</summary>
+    public IRecordedWork? Record(Action work) => null;
+
+    /// <inheritdoc/>
     public void ResetPeak() => Inner.ResetPeak();
 
     /// <inheritdoc/>
@@ -36,6 +42,9 @@ public abstract class WrappingBackend(IBackend inner) : IBackend
 
     /// <inheritdoc/>
     public void Trim() => Inner.Trim();
+
+    /// <inheritdoc/>
+    public void Synchronize() => Inner.Synchronize();
 
     /// <inheritdoc/>
     public virtual void Dispose()

@@ -36,6 +36,12 @@ internal static class Activations
         }
     }
 
+    /// <exception cref="ArgumentOutOfRangeException">No such activation.</exception>
+    public static void Require(Activation activation)
+    {
+        if (!Enum.IsDefined(activation)) throw new ArgumentOutOfRangeException(nameof(activation), activation, "unknown activation");
+    }
+
     /// <summary>1 / (1 + exp(−x)).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Sigmoid<S, V>(V x) where S : struct, ISimd<V> where V : struct =>

@@ -18,7 +18,7 @@ public sealed unsafe partial class CpuBackend : IConv2d
     public void Conv2d(View<float> input, in Conv2dShape shape, PackedMatrix filter, in Epilogue epilogue, View<float> output)
     {
         ArgumentNullException.ThrowIfNull(filter);
-        CheckConvolution(shape);
+        shape.Require();
         Arguments.Require(filter.N == shape.OutChannels && filter.K == shape.K, $"filter [{filter.N}, {filter.K}], expected [{shape.OutChannels}, {shape.K}]");
         Arguments.Require(filter.Type == PackedType.Float32, $"a filter of {filter.Type}, expected {PackedType.Float32}");
         CheckPictures(input, shape, epilogue, output);
@@ -31,7 +31,7 @@ public sealed unsafe partial class CpuBackend : IConv2d
     /// <inheritdoc/>
     public void Conv2dPlain(View<float> input, in Conv2dShape shape, View<float> filter, in Epilogue epilogue, View<float> output)
     {
-        CheckConvolution(shape);
+        shape.Require();
         Arguments.Length(filter, (long)shape.OutChannels * shape.K);
         CheckPictures(input, shape, epilogue, output);
         if (shape.Batch == 0) return;
@@ -43,13 +43,6 @@ public sealed unsafe partial class CpuBackend : IConv2d
         using var packed = AllocatePacked(shape.OutChannels, shape.K);
         PackPlainRows(Pointer(filter), shape.OutChannels, shape.K, PanelsOf(packed));
         Convolve(input, shape, PanelsOf(packed), epilogue, output);
-    }
-
-    private static void CheckConvolution(in Conv2dShape s, [CallerMemberName] string op = "")
-    {
-        Arguments.Require(s is { Batch: >= 0, Height: > 0, Width: > 0, InChannels: > 0, OutChannels: > 0, Kernel: > 0, Stride: > 0, PadBefore: >= 0, PadAfter: >= 0 } && s.Upsample is 1 or 2,
-            $"illegal sizes: {s.Batch} pictures of {s.Height}x{s.Width}, {s.InChannels} to {s.OutChannels} channels, kernel {s.Kernel}, stride {s.Stride}, padding {s.PadBefore}/{s.PadAfter}, upsample {s.Upsample}", op);
-        Arguments.Require(s.Height * s.Upsample + s.PadBefore + s.PadAfter >= s.Kernel && s.Width * s.Upsample + s.PadBefore + s.PadAfter >= s.Kernel, $"a picture of {s.Height}x{s.Width} is smaller than the {s.Kernel}x{s.Kernel} filter", op);
     }
 
     private static void CheckPictures(View<float> input, in Conv2dShape s, in Epilogue epilogue, View<float> output, [CallerMemberName] string op = "")

@@ -8,7 +8,7 @@ public sealed unsafe partial class CpuBackend
     /// <inheritdoc/>
     public void Conv2dBackwardFilter(View<float> input, in Conv2dShape shape, View<float> outputGradient, View<float> filterGradient)
     {
-        CheckConvolution(shape);
+        shape.Require();
         Arguments.Length(input, (long)shape.Batch * shape.Height * shape.Width * shape.InChannels);
         Arguments.Length(outputGradient, (long)shape.Batch * checked(shape.OutHeight * shape.OutWidth) * shape.OutChannels);
         Arguments.Length(filterGradient, (long)shape.OutChannels * shape.K);

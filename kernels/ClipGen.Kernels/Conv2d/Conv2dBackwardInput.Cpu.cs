@@ -8,7 +8,7 @@ public sealed unsafe partial class CpuBackend
     /// <inheritdoc/>
     public void Conv2dBackwardInput(View<float> outputGradient, in Conv2dShape shape, View<float> filter, View<float> inputGradient)
     {
-        CheckConvolution(shape);
+        shape.Require();
         Arguments.Length(outputGradient, (long)shape.Batch * checked(shape.OutHeight * shape.OutWidth) * shape.OutChannels);
         Arguments.Length(filter, (long)shape.OutChannels * shape.K);
         Arguments.Length(inputGradient, (long)shape.Batch * shape.Height * shape.Width * shape.InChannels);

@@ -73,6 +73,21 @@ public readonly record struct Conv2dShape
     /// <summary>Length of one filter: Kernel² · InChannels.</summary>
     public int K => Kernel * Kernel * InChannels;
 
+    /// <summary>Elements of the input.</summary>
+    public long InputCount => (long)Batch * Height * Width * InChannels;
+
+    /// <summary>Elements of the output.</summary>
+    public long OutputCount => (long)Batch * checked(OutHeight * OutWidth) * OutChannels;
+
+    /// <summary>Sizes that make sense.</summary>
+    /// <exception cref="ArgumentException">They do not.</exception>
+    internal void Require([System.Runtime.CompilerServices.CallerMemberName] string op = "")
+    {
+        Arguments.Require(Batch >= 0 && Height > 0 && Width > 0 && InChannels > 0 && OutChannels > 0 && Kernel > 0 && Stride > 0 && PadBefore >= 0 && PadAfter >= 0 && Upsample is 1 or 2,
+            $"illegal sizes: {Batch} pictures of {Height}x{Width}, {InChannels} to {OutChannels} channels, kernel {Kernel}, stride {Stride}, padding {PadBefore}/{PadAfter}, upsample {Upsample}", op);
+        Arguments.Require(Height * Upsample + PadBefore + PadAfter >= Kernel && Width * Upsample + PadBefore + PadAfter >= Kernel, $"a picture of {Height}x{Width} is smaller than the {Kernel}x{Kernel} filter", op);
+    }
+
     /// <summary>Least work of the direct form.</summary>
     public OpWork Work => new("Conv2d",
         2.0 * Batch * OutHeight * OutWidth * OutChannels * K,

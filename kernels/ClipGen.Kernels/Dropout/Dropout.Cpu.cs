@@ -5,7 +5,7 @@ public sealed unsafe partial class CpuBackend : IDropout
     /// <inheritdoc/>
     public void Dropout(in DropoutMask mask, View<float> input, View<float> output)
     {
-        RequireProbability(mask);
+        mask.Require();
         Arguments.Length(output, input.Length);
         float* x = Pointer(input), y = Pointer(output);
         var count = input.Length;
@@ -19,6 +19,4 @@ public sealed unsafe partial class CpuBackend : IDropout
         });
     }
 
-    private static void RequireProbability(in DropoutMask mask, [System.Runtime.CompilerServices.CallerMemberName] string op = "") =>
-        Arguments.Require(mask.Probability is >= 0 and < 1, $"probability {mask.Probability}, expected at least 0 and less than 1", op);
 }

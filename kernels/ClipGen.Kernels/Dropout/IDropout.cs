@@ -18,6 +18,9 @@ public readonly record struct DropoutMask(float Probability, RandomKey Key)
     /// <summary>What element <paramref name="index"/> is multiplied by: <see cref="Scale"/> or 0.</summary>
     public float Factor(long index) => Probability == 0 || Philox.Uniform(Key, index) >= Probability ? Scale : 0;
 
+    /// <exception cref="ArgumentException">The probability is outside its range.</exception>
+    internal void Require([System.Runtime.CompilerServices.CallerMemberName] string op = "") => Arguments.Require(Probability is >= 0 and < 1, $"probability {Probability}, expected at least 0 and less than 1", op);
+
     /// <summary>Keeps everything.</summary>
     public static DropoutMask None => default;
 }

@@ -17,6 +17,7 @@ internal sealed class BenchCommand(TextWriter output, TextWriter error) : CliCom
     private readonly Option<bool> perOp = new("--ops") { Description = "Also what each kind of op took, for whole models" };
 
     private readonly GptWeightsOption weights = new();
+    private readonly MixedPrecision amp = new();
 
     public override Command Create()
     {
@@ -27,6 +28,7 @@ internal sealed class BenchCommand(TextWriter output, TextWriter error) : CliCom
         command.Add(repeat);
         command.Add(perOp);
         command.Add(weights.Option);
+        command.Add(amp.Option);
         Common.AddTo(command);
         return command;
     }
@@ -39,13 +41,16 @@ internal sealed class BenchCommand(TextWriter output, TextWriter error) : CliCom
         var type = weights.Value(parsed);
         var tests = parsed.GetRequiredValue(cases).Select(name => (Name: name, Create: BenchCases.Parse(name, type))).ToList();
         using var device = Common.OpenDevice(parsed);
+        amp.Apply(parsed, device);
         var threads = Common.Threads(parsed) is > 0 and var given ? given : Environment.ProcessorCount;
         var titled = false;
         foreach (var (name, create) in tests)
         {
             cancellation.ThrowIfCancellationRequested();
             using var test = Create(name, create, device);
+            if (parsed.GetValue(perOp)) test.Ops?.WaitsForEach = true;
             test.Run();
+            device.Backend.Synchronize();
             test.Ops?.Reset();
             var seconds = new double[count];
             for (var i = 0; i < count; i++)
@@ -53,6 +58,7 @@ internal sealed class BenchCommand(TextWriter output, TextWriter error) : CliCom
                 cancellation.ThrowIfCancellationRequested();
                 var start = Stopwatch.GetTimestamp();
                 test.Run();
+                device.Backend.Synchronize();
                 seconds[i] = Stopwatch.GetElapsedTime(start).TotalSeconds;
             }
             Array.Sort(seconds);
@@ -63,6 +69,7 @@ internal sealed class BenchCommand(TextWriter output, TextWriter error) : CliCom
                     @case = name,
                     device = device.Name,
                     weights = parsed.GetValue(weights.Option),
+                    amp = parsed.GetValue(amp.Option),
                     threads,
                     median_s = median,
                     min_s = seconds[0],

@@ -11,19 +11,21 @@ internal sealed class DevicesCommand(TextWriter output, TextWriter error) : CliC
 {
     public override Command Create()
     {
-        var command = Command("devices", "Shows the processor's features and measures its peaks (about two seconds).", Run, "clipgen devices", "clipgen devices --json");
+        var command = Command("devices", "Shows the processor's features, lists the CUDA cards, and measures the peaks of both (about two seconds).", Run, "clipgen devices", "clipgen devices --json");
         Common.AddTo(command);
         return command;
     }
 
     private int Run(ParseResult parsed, CancellationToken cancellation)
     {
-        using var device = Common.OpenDevice(parsed);
+        // All are shown; what is asked for must still exist.
+        Common.OpenDevice(parsed).Dispose();
         var level = SimdLevels.Default;
         var all = Common.Threads(parsed) is > 0 and var given ? given : Environment.ProcessorCount;
         List<MachinePeaks> peaks = [MachinePeaks.Measure(1, level)];
         cancellation.ThrowIfCancellationRequested();
         if (all > 1) peaks.Add(MachinePeaks.Measure(all, level));
+        var cards = CudaDevices.Find().Select(card => Measure(card, cancellation)).ToList();
         var memory = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
         if (Common.IsJson(parsed))
         {
@@ -33,7 +35,7 @@ internal sealed class DevicesCommand(TextWriter output, TextWriter error) : CliC
                 {
                     new
                     {
-                        device = device.Name,
+                        device = "cpu",
                         architecture = RuntimeInformation.ProcessArchitecture.ToString(),
                         processors = Environment.ProcessorCount,
                         memory_bytes = memory,
@@ -42,6 +44,17 @@ internal sealed class DevicesCommand(TextWriter output, TextWriter error) : CliC
                         peaks = peaks.Select(p => new { threads = p.Threads, gflops = p.Flops / 1e9, read_gb_s = p.ReadBytes / 1e9 }),
                     },
                 },
+                cuda = cards.Select(found => new
+                {
+                    device = $"cuda:{found.Card.Index}",
+                    name = found.Card.Name,
+                    capability = found.Card.Capability / 10.0,
+                    memory_bytes = found.Card.MemoryBytes,
+                    multiprocessors = found.Card.Multiprocessors,
+                    driver = found.Card.Driver,
+                    peaks = found.Peaks is { } peak ? new { tflops = peak.Flops / 1e12, tensor_core_tflops = peak.TensorCoreFlops / 1e12, read_gb_s = peak.ReadBytes / 1e9 } : null,
+                    problem = found.Problem,
+                }),
             }));
             return 0;
         }
@@ -49,6 +62,28 @@ internal sealed class DevicesCommand(TextWriter output, TextWriter error) : CliC
         Output.WriteLine($"        SIMD: {level} (available: {string.Join(", ", SimdLevels.Available)}; {SimdLevels.Variable} forces one)");
         foreach (var p in peaks)
             Output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"        measured on {p.Threads} thread{(p.Threads == 1 ? "" : "s")}: {p.Flops / 1e9:F0} GFLOP/s multiply-add, {p.ReadBytes / 1e9:F1} GB/s read"));
+        foreach (var (card, peak, problem) in cards)
+        {
+            Output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"cuda:{card.Index}  {card.Name}, compute capability {card.Capability / 10}.{card.Capability % 10}, {card.Multiprocessors} multiprocessors, {card.MemoryBytes / (double)(1L << 30):F1} GiB, CUDA {card.Driver}"));
+            Output.WriteLine(peak is null
+                ? $"        {problem}"
+                : string.Create(CultureInfo.InvariantCulture, $"        measured: {peak.Flops / 1e12:F1} TFLOP/s multiply-add, {peak.TensorCoreFlops / 1e12:F0} TFLOP/s bf16 on tensor cores, {peak.ReadBytes / 1e9:F0} GB/s read"));
+        }
+        if (cards.Count == 0) Output.WriteLine($"cuda    none: {CudaDevices.Absence}");
         return 0;
+    }
+
+    private static (CudaDeviceInfo Card, CudaPeaks? Peaks, string? Problem) Measure(CudaDeviceInfo card, CancellationToken cancellation)
+    {
+        cancellation.ThrowIfCancellationRequested();
+        try
+        {
+            using var backend = CudaBackend.Open(card.Index);
+            return (card, backend.MeasurePeaks(), null);
+        }
+        catch (CudaDeviceException refused)
+        {
+            return (card, null, refused.Message);
+        }
     }
 }

@@ -10,8 +10,9 @@ public sealed class GptDecoder : IDisposable
 {
     private readonly GptModel model;
     private readonly Tensor[] keys, values;
+    private readonly Tensor codes, lengths, first;
+    private readonly RepeatedStep step;
     private readonly int batch;
-    private Tensor? logits;
 
     internal GptDecoder(GptModel model, Tensor embeddings)
     {
@@ -23,15 +24,19 @@ public sealed class GptDecoder : IDisposable
         var cache = new Shape(batch, c.Heads, c.BlockSize, c.Width / c.Heads);
         keys = [.. Enumerable.Range(0, c.Layers).Select(_ => TensorScope.Detach(model.Device.Empty(cache)))];
         values = [.. Enumerable.Range(0, c.Layers).Select(_ => TensorScope.Detach(model.Device.Empty(cache)))];
+        codes = TensorScope.Detach(model.Device.Empty(new Shape(batch), DType.Int32));
+        lengths = TensorScope.Detach(model.Device.Empty(new Shape(batch), DType.Int32));
+        step = new RepeatedStep(model.Device, () => Advance(model.EmbedCodes(codes)));
+        Count();
         using var scope = new TensorScope();
-        Advance(model.Condition(embeddings));
+        Logits = first = TensorScope.Detach(Advance(model.Condition(embeddings)));
     }
 
     /// <summary>Positions computed so far, the condition's included.</summary>
     public int Length { get; private set; }
 
     /// <summary>Logits of the next code, [N, V]. Valid until the next step.</summary>
-    public Tensor Logits => logits!;
+    public Tensor Logits { get; private set; }
 
     /// <summary>Appends one code per sequence.</summary>
     /// <param name="codes">int [N].</param>
@@ -39,28 +44,31 @@ public sealed class GptDecoder : IDisposable
     public void Append(Tensor codes)
     {
         if (codes.Shape != new Shape(batch)) throw new ShapeException("Gpt", $"codes {codes.Shape}, expected [{batch}]");
-        using var scope = new TensorScope();
-        Advance(model.EmbedCodes(codes));
+        if (Length >= model.Config.BlockSize) throw new InvalidOperationException($"the block of {model.Config.BlockSize} positions is full");
+        Count();
+        model.Device.Backend.Copy(codes.Ints, this.codes.Ints);
+        Logits = step.Run();
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        logits?.Dispose();
-        foreach (var cache in keys) cache.Dispose();
-        foreach (var cache in values) cache.Dispose();
+        step.Dispose();
+        foreach (var tensor in (ReadOnlySpan<Tensor>)[first, codes, lengths, .. keys, .. values]) tensor.Dispose();
     }
 
-    private void Advance(Tensor x)
+    /// <summary>Tells the device how many positions there are, and counts the one to come.</summary>
+    private void Count()
     {
-        if (Length >= model.Config.BlockSize) throw new InvalidOperationException($"the block of {model.Config.BlockSize} positions is full");
-        x = x.Add(model.Position(Length));
-        var lengths = new int[batch];
-        Array.Fill(lengths, Length);
-        var before = model.Device.From(lengths, new Shape(batch));
-        for (var layer = 0; layer < keys.Length; layer++) x = model.DecodeBlock(layer, x, keys[layer], values[layer], before);
-        logits?.Dispose();
-        logits = TensorScope.Detach(model.Logits(x));
-        Length++;
+        var before = new int[batch];
+        Array.Fill(before, Length++);
+        model.Device.Backend.Upload<int>(before, lengths.Ints);
+    }
+
+    private Tensor Advance(Tensor x)
+    {
+        x = x.Add(model.Positions(lengths));
+        for (var layer = 0; layer < keys.Length; layer++) x = model.DecodeBlock(layer, x, keys[layer], values[layer], lengths);
+        return model.Logits(x);
     }
 }

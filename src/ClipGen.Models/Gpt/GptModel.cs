@@ -100,12 +100,11 @@ public sealed class GptModel : Module
 
     internal Tensor EmbedCodes(Tensor codes) => codes.Embedding(codeTable);
 
-    /// <summary>The learned vector of one position, [C].</summary>
-    internal Tensor Position(int position)
+    /// <summary>The learned vectors of positions: int [N] -> [N, C].</summary>
+    internal Tensor Positions(Tensor indices)
     {
         using var table = positions.Reshape(Config.BlockSize, Config.Width);
-        using var index = Device.From([position], new Shape());
-        return index.Embedding(table);
+        return indices.Embedding(table);
     }
 
     internal Tensor DecodeBlock(int index, Tensor x, Tensor keys, Tensor values, Tensor lengths) => blocks[index].Decode(x, keys, values, lengths);
@@ -117,8 +116,7 @@ public sealed class GptModel : Module
 
     private Tensor FirstPositions(int count)
     {
-        using var table = positions.Reshape(Config.BlockSize, Config.Width);
         using var indices = Device.From(Enumerable.Range(0, count).ToArray(), new Shape(count));
-        return indices.Embedding(table);
+        return Positions(indices);
     }
 }

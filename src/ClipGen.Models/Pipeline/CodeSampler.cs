@@ -11,6 +11,9 @@ public static class CodeSampler
     /// <summary>What the random numbers of code sampling are keyed with, besides seed, position and candidate.</summary>
     public const uint RandomPurpose = 1;
 
+    // Positions that are asked for before the device is waited for.
+    private const int StepsAhead = 8;
+
     /// <summary>
     /// Samples all codes of a batch of pictures. Candidate i draws its uniform number for position t from (seed, t, i) alone, and every
     /// kernel treats the rows of a batch independently, so a candidate's codes do not depend on the batch it is in.
@@ -70,11 +73,10 @@ public static class CodeSampler
     private static int[][] Sample(GptModel gpt, Tensor condition, int count, GenerationSettings settings, Func<int, Tensor, Tensor> draw, Action<int>? onCode, CancellationToken cancellation)
     {
         if (settings.Guidance != 1 && !gpt.Config.Unconditional) throw new GenerationException($"--guidance {settings.Guidance}: this GPT was never trained without an embedding (train gpt --cond-drop), so there is nothing to be guided from; leave it out");
-        var length = gpt.Config.BlockSize;
-        var codes = new int[count][];
-        for (var n = 0; n < count; n++) codes[n] = new int[length];
+        var (backend, length) = (gpt.Device.Backend, gpt.Config.BlockSize);
         using var scope = new TensorScope();
         var rows = condition.Shape[0] == count ? condition : Repeat(condition, count);
+        using var written = gpt.Device.Empty(new Shape(length, count), DType.Int32);
         using var decoder = gpt.StartDecoding(rows);
         using var free = settings.Guidance == 1 ? null : gpt.StartDecoding(gpt.Device.Zeros(rows.Shape));
         // Damaged weights show at the first position already; greedy sampling would choose some code all the same.
@@ -86,16 +88,19 @@ public static class CodeSampler
             using var guided = free is null ? null : decoder.Logits.Affine(settings.Guidance, 0).Into(text => free.Logits.Affine(1 - settings.Guidance, 0).Into(text.Add));
             var logits = guided ?? decoder.Logits;
             using var chosen = settings.Greedy ? logits.ArgMaxRows() : draw(position, logits);
-            var values = chosen.ToArray<int>();
-            for (var n = 0; n < count; n++) codes[n][position] = values[n];
+            // The codes stay where the next step needs them; the host fetches all at the end.
+            backend.Copy(chosen.Ints, written.Ints.Slice((long)position * count, count));
             if (position + 1 < length)
             {
                 decoder.Append(chosen);
                 free?.Append(chosen);
             }
+            // What was asked for is not done yet; progress is, and whoever gives up need not wait for long.
+            if (position % StepsAhead == StepsAhead - 1) backend.Synchronize();
             onCode?.Invoke(position + 1);
         }
-        return codes;
+        var columns = written.ToArray<int>();
+        return [.. Enumerable.Range(0, count).Select(n => Enumerable.Range(0, length).Select(position => columns[position * count + n]).ToArray())];
     }
 
     private static Tensor Repeat(Tensor row, int count)

@@ -39,6 +39,7 @@ internal abstract class TrainCommand(TextWriter output, TextWriter error) : CliC
     private readonly Option<long> maxSteps = new("--max-steps") { Description = "End after so many steps of the whole run; 0 for no limit" };
     private readonly Option<bool> overfit = new("--overfit-one-batch") { Description = "Train on the first batch again and again: a check that a model can learn at all" };
     private readonly Option<bool> evalOnly = new("--eval-only") { Description = "Validate what --resume names, and end" };
+    private readonly MixedPrecision amp = new();
     private readonly List<Setting> settings = [];
 
     /// <summary>Kind of training: <c>vqgan</c>, <c>gpt</c>, <c>clip</c>.</summary>
@@ -67,7 +68,7 @@ internal abstract class TrainCommand(TextWriter output, TextWriter error) : CliC
     {
         var command = Command(Kind, description, Run, examples);
         foreach (var option in (Option[])[ds, dataRoot.Option, .. OwnOptions]) command.Add(option);
-        foreach (var option in new Option[] { valShare, scenes, size, bs, epochs, lr, schedule, warmup, minLr, clipNorm, outFolder, resume, saveEvery, keep, logEvery, valEvery, maxSteps, overfit, evalOnly }) command.Add(option);
+        foreach (var option in new Option[] { valShare, scenes, size, bs, epochs, lr, schedule, warmup, minLr, clipNorm, outFolder, resume, saveEvery, keep, logEvery, valEvery, maxSteps, overfit, evalOnly, amp.Option }) command.Add(option);
         Common.AddTo(command);
         return command;
     }
@@ -127,6 +128,8 @@ internal abstract class TrainCommand(TextWriter output, TextWriter error) : CliC
         using var folder = RunFolder.Open(place, Positive("--keep", parsed.GetValue(keep)));
         var checkpointPath = ResumeFrom(folder, parsed.GetValue(resume)!, options.EvaluateOnly);
         using var device = Common.OpenDevice(parsed);
+        Noted(parsed, amp.Option);
+        amp.Apply(parsed, device);
         device.Backend.PoolLimit = long.MaxValue;
 
         var run = new JsonObject { ["ds"] = name, ["size"] = side, ["bs"] = batch, ["seed"] = seed };

@@ -1,0 +1,49 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using ClipGen.Kernels;
+
+namespace ClipGen.Cli.Commands;
+
+/// <summary><c>kernels stats</c>: a kernel as machine code.</summary>
+internal sealed class KernelsStatsCommand(TextWriter output, TextWriter error) : CliCommand(output, error)
+{
+    private readonly Argument<string> name = new("NAME") { Description = "A kernel's name, as kernels list shows it; without its types where that is enough" };
+    private readonly Option<int> capability = new("--capability") { Description = "Compute capability to assemble for, times ten: 80 or 90", DefaultValueFactory = _ => 90 };
+
+    public override Command Create()
+    {
+        var command = Command("stats", "Shows what a CUDA kernel takes of a card, and how often each machine instruction stands in it. Needs the CUDA toolkit, but no GPU.", Run, "clipgen kernels stats LayerNorm");
+        command.Add(name);
+        command.Add(capability);
+        Common.AddTo(command);
+        return command;
+    }
+
+    private int Run(ParseResult parsed, CancellationToken cancellation)
+    {
+        var target = KernelsPtxCommand.Capability(parsed.GetValue(capability));
+        var kernel = KernelsPtxCommand.Find(parsed.GetValue(name)!);
+        if (PtxAssembler.Path is null) throw new JobException("kernels stats: ptxas was not found; install the CUDA toolkit, or set CUDA_HOME");
+        var ptx = CudaKernels.Ptx(kernel, target);
+        var resources = PtxAssembler.Assemble(ptx, target);
+        var instructions = PtxAssembler.Instructions(ptx, target);
+        if (Common.IsJson(parsed))
+        {
+            Output.WriteLine(JsonSerializer.Serialize(new
+            {
+                kernel = kernel.Name,
+                capability = target,
+                registers = resources.Registers,
+                shared_bytes = resources.SharedBytes,
+                stack_bytes = resources.StackBytes,
+                spill_bytes = resources.SpillBytes,
+                instructions = instructions.ToDictionary(pair => pair.Instruction, pair => pair.Count),
+            }));
+            return 0;
+        }
+        Output.WriteLine($"{kernel.Name}: {resources.Registers} registers, {resources.SharedBytes} bytes of shared memory, {resources.StackBytes} of stack, {resources.SpillBytes} spilled");
+        foreach (var (instruction, count) in instructions) Output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{count,6}  {instruction}"));
+        return 0;
+    }
+}
