@@ -6,6 +6,7 @@ using ClipGen.Models;
 using ClipGen.Testing;
 
 [assembly: AssemblyFixture(typeof(SmallModels))]
+[assembly: AssemblyFixture(typeof(MachineLock))]
 
 namespace ClipGen.Cli.Tests;
 

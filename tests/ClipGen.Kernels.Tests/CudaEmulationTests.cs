@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using ClipGen.OpCases;
+using ClipGen.Testing;
 
 namespace ClipGen.Kernels.Tests;
 
@@ -45,6 +46,7 @@ public sealed class CudaEmulationTests(ITestOutputHelper output)
 
     private static (Dictionary<string, Exception?>, Dictionary<string, TimeSpan>, IReadOnlyCollection<string>) RunAll()
     {
+        using var machine = new MachineLock();
         using var reference = new ReferenceBackend();
         using var cuda = CudaBackend.Emulated();
         Dictionary<string, Exception?> failures = [];

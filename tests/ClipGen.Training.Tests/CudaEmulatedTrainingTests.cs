@@ -3,6 +3,7 @@ using ClipGen.Models.Gpt;
 using ClipGen.Models.VqGan;
 using ClipGen.Tensors;
 using ClipGen.Tensors.Nn;
+using ClipGen.Testing;
 using ClipGen.Training.Gpt;
 using ClipGen.Training.VqGan;
 
@@ -28,6 +29,7 @@ public sealed class CudaEmulatedTrainingTests
     [InlineData(0.2f)]
     public void Gpt(float dropout)
     {
+        using var machine = new MachineLock();
         var (cpu, cuda) = (Run(Device.Cpu(1)), Run(Device.CudaEmulated()));
         Compare(cpu, cuda, GradientShare);
 
@@ -51,6 +53,7 @@ public sealed class CudaEmulatedTrainingTests
     [Fact]
     public void VqGan()
     {
+        using var machine = new MachineLock();
         var (cpu, cuda) = (Run(Device.Cpu(1)), Run(Device.CudaEmulated()));
         Compare(cpu, cuda, CancellingShare);
 
