@@ -57,6 +57,7 @@ public static class CommandLine
             DatasetCommands.Create(output, error),
             EvalCommands.Create(output, error),
             new TraceCommand(output, error).Create(),
+            new ProfileCommand(output, error).Create(),
             new BenchCommand(output, error).Create(),
             KernelsCommands.Create(output, error),
             new SelftestCommand(output, error).Create(),
@@ -78,8 +79,8 @@ public static class CommandLine
         return ShownText.Of(string.Join(' ', parsed.Errors.SelectMany(problem => problem.Message.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries))));
     }
 
-    /// <summary>A training finishes its step and saves before it ends, however long that takes.</summary>
-    private static bool HandlesSignals(ParseResult parsed) => parsed.CommandResult.Parent is System.CommandLine.Parsing.CommandResult { Command.Name: "train" };
+    /// <summary>A training finishes its step and saves before it ends, however long that takes; a profile waits for the command it runs, which has its own way to end.</summary>
+    private static bool HandlesSignals(ParseResult parsed) => parsed.CommandResult.Command.Name == ProfileCommand.Name || parsed.CommandResult.Parent is System.CommandLine.Parsing.CommandResult { Command.Name: "train" };
 
     /// <summary>The command as it was typed: <c>clipgen train vqgan</c>.</summary>
     internal static string CommandPath(ParseResult parsed)

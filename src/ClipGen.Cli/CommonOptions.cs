@@ -1,4 +1,5 @@
 using System.CommandLine;
+using ClipGen.Cli.Profiling;
 using ClipGen.Kernels;
 using ClipGen.Tensors;
 
@@ -49,6 +50,14 @@ public sealed class CommonOptions
         return count is >= 0 and <= 1024 ? count : throw new UsageException($"--threads {count}: must be between 0 (all processors) and 1024");
     }
 
+    /// <summary>The options that were given, all but <c>--json</c>, as words for another command.</summary>
+    public IEnumerable<string> Given(ParseResult parsed)
+    {
+        foreach (var option in (Option[])[device, threads, seed, quiet])
+            if (parsed.GetResult(option) is { Implicit: false } given)
+                foreach (var word in (string[])[option.Name, .. given.Tokens.Select(token => token.Value)]) yield return word;
+    }
+
     private static Device Card(string name, int index)
     {
         try
@@ -61,10 +70,12 @@ public sealed class CommonOptions
         }
     }
 
-    /// <summary>Opens the device.</summary>
+    /// <summary>Opens the device; it records what it does where a profile is being made.</summary>
     /// <exception cref="UsageException">An unknown device.</exception>
     /// <exception cref="JobException">A device this build or machine does not have.</exception>
-    public Device OpenDevice(ParseResult parsed)
+    public Device OpenDevice(ParseResult parsed) => ProfileSession.Open(Opened(parsed), Threads(parsed));
+
+    private Device Opened(ParseResult parsed)
     {
         var name = parsed.GetValue(device)!;
         switch (name)

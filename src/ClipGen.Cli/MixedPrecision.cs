@@ -15,7 +15,7 @@ internal sealed class MixedPrecision
     public void Apply(ParseResult parsed, Device device)
     {
         if (!parsed.GetValue(Option)) return;
-        if (device.Backend is not CudaBackend cuda) throw new UsageException($"--amp: needs tensor cores, and the device is {device.Name}; give --device cuda or leave it out");
+        if (WrappingBackend.Innermost(device.Backend) is not CudaBackend cuda) throw new UsageException($"--amp: needs tensor cores, and the device is {device.Name}; give --device cuda or leave it out");
         cuda.BFloat16Products = true;
     }
 }

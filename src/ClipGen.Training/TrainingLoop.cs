@@ -1,6 +1,7 @@
 using System.Globalization;
 using ClipGen.Checkpoints;
 using ClipGen.Data;
+using ClipGen.Kernels;
 using ClipGen.Tensors;
 using ClipGen.Training.Checkpoints;
 using ClipGen.Training.Control;
@@ -104,6 +105,7 @@ public sealed class TrainingLoop(ITrainer trainer, RunFolder folder, RunDescript
     private void TakeStep(MetricsFile metrics, EventFile events, CancellationToken stopping)
     {
         var (epoch, step) = (state.Epoch, state.Step);
+        using var span = Profiler.Enter("step");
         var values = trainer.Step(epoch, step, stopping);
         if (values.Any(pair => !double.IsFinite(pair.Value))) throw Diverged(values, epoch, step);
         Gather(values);
@@ -149,7 +151,8 @@ public sealed class TrainingLoop(ITrainer trainer, RunFolder folder, RunDescript
         var due = (ended + 1) % options.ValidateEvery == 0 || last;
         IReadOnlyList<(string Tag, Picture Grid)> previews = [];
         // These two may be broken off: nothing has changed before them.
-        if (due) (validation, previews) = (trainer.Validate(stopping), trainer.Preview(stopping));
+        if (due)
+            using (Profiler.Enter("validation")) (validation, previews) = (trainer.Validate(stopping), trainer.Preview(stopping));
         // The last interval's line belongs to the last epoch.
         if (last && sums.Count > 0) Report(metrics, events);
         var measured = trainer.EndEpoch(ended, log.Warn);
@@ -179,6 +182,7 @@ public sealed class TrainingLoop(ITrainer trainer, RunFolder folder, RunDescript
 
     private void Save(bool numbered)
     {
+        using var span = Profiler.Enter("save");
         Write(folder.LatestCheckpoint);
         if (numbered) folder.SaveNumbered(state.GlobalStep, Write);
         options.SaveEvery.Saved(state.GlobalStep, log.Elapsed);

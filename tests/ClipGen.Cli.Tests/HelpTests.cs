@@ -3,7 +3,7 @@ namespace ClipGen.Cli.Tests;
 /// <summary>Help texts, versions and the two commands that measure.</summary>
 public sealed class HelpTests
 {
-    private static readonly string[] Commands = ["generate", "reconstruct", "encode", "decode", "embed", "tokenize", "inspect", "convert", "download", "train", "dataset", "eval", "trace", "bench", "kernels", "selftest", "devices"];
+    private static readonly string[] Commands = ["generate", "reconstruct", "encode", "decode", "embed", "tokenize", "inspect", "convert", "download", "train", "dataset", "eval", "trace", "profile", "bench", "kernels", "selftest", "devices"];
 
     private static readonly Dictionary<string, string[]> Groups = new() { ["train"] = ["vqgan", "gpt", "clip"], ["dataset"] = ["info", "pack", "verify"], ["eval"] = ["shapes", "reconstruction"], ["kernels"] = ["list", "ptx", "stats"] };
 
@@ -56,6 +56,10 @@ public sealed class HelpTests
             var (low, median, high) = (json.RootElement.GetProperty("min_s").GetDouble(), json.RootElement.GetProperty("median_s").GetDouble(), json.RootElement.GetProperty("max_s").GetDouble());
             Assert.True(0 < low && low <= median && median <= high, line);
             Assert.True(json.RootElement.GetProperty("flops").GetDouble() > 0);
+            var (fifth, eighty) = (json.RootElement.GetProperty("p20_s").GetDouble(), json.RootElement.GetProperty("p80_s").GetDouble());
+            Assert.True(low <= fifth && fifth <= median && median <= eighty && eighty <= high, line);
+            Assert.True(json.RootElement.GetProperty("first_s").GetDouble() > 0);
+            Assert.False(json.RootElement.TryGetProperty("verdict", out _));
         }
     }
 

@@ -9,6 +9,13 @@ public abstract class WrappingBackend(IBackend inner) : IBackend
     /// <summary>The backend that does the work.</summary>
     protected IBackend Inner { get; } = inner;
 
+    /// <summary>The backend under all wrappers.</summary>
+    public static IBackend Innermost(IBackend backend)
+    {
+        while (backend is WrappingBackend wrapping) backend = wrapping.Inner;
+        return backend;
+    }
+
     /// <inheritdoc/>
     public abstract string Name { get; }
 
@@ -19,13 +26,13 @@ public abstract class WrappingBackend(IBackend inner) : IBackend
     public DeviceMemory Allocate(long byteLength) => Inner.Allocate(byteLength);
 
     /// <inheritdoc/>
-    public void Upload<T>(ReadOnlySpan<T> source, View<T> destination) where T : unmanaged => Inner.Upload(source, destination);
+    public virtual void Upload<T>(ReadOnlySpan<T> source, View<T> destination) where T : unmanaged => Inner.Upload(source, destination);
 
     /// <inheritdoc/>
-    public void Download<T>(View<T> source, Span<T> destination) where T : unmanaged => Inner.Download(source, destination);
+    public virtual void Download<T>(View<T> source, Span<T> destination) where T : unmanaged => Inner.Download(source, destination);
 
     /// <inheritdoc/>
-    public void Copy<T>(View<T> source, View<T> destination) where T : unmanaged => Inner.Copy(source, destination);
+    public virtual void Copy<T>(View<T> source, View<T> destination) where T : unmanaged => Inner.Copy(source, destination);
 
     /// <summary>Null: what is repeated without being asked for would not be seen.</summary>
     public IRecordedWork? Record(Action work) => null;
@@ -109,7 +116,7 @@ public abstract class WrappingBackend(IBackend inner) : IBackend
     {
         var s = shape;
         var held = new int[s.Batch];
-        Download(lengths.Slice(0, s.Batch), held);
+        Inner.Download(lengths.Slice(0, s.Batch), held);
         var positions = 0.0;
         foreach (var length in held) positions += length + 1;
         var elements = positions * s.Heads * s.HeadSize;

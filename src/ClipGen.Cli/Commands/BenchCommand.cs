@@ -16,6 +16,10 @@ internal sealed class BenchCommand(TextWriter output, TextWriter error) : CliCom
 
     private readonly Option<bool> perOp = new("--ops") { Description = "Also what each kind of op took, for whole models" };
 
+    private readonly Option<string?> compare = new("--compare") { Description = "Lines of an earlier bench --json: each case is told slower, faster or the same beyond noise, and a slower one makes the exit code 1" };
+
+    private static readonly JsonSerializerOptions Lines = new() { DefaultIgnoreCondition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull };
+
     private readonly GptWeightsOption weights = new();
     private readonly MixedPrecision amp = new();
 
@@ -23,10 +27,12 @@ internal sealed class BenchCommand(TextWriter output, TextWriter error) : CliCom
     {
         var command = Command("bench", "Times ops and whole models of full size on computed weights; needs no files.", Run,
             "clipgen bench gemm:576x4096x1024 conv:128-128-3@256x256",
-            "clipgen bench gpt_decode:8 --repeat 3 --json");
+            "clipgen bench gpt_decode:8 --repeat 3 --json",
+            "clipgen bench gemm:576x4096x1024 --repeat 15 --compare before.jsonl");
         command.Add(cases);
         command.Add(repeat);
         command.Add(perOp);
+        command.Add(compare);
         command.Add(weights.Option);
         command.Add(amp.Option);
         Common.AddTo(command);
@@ -40,29 +46,28 @@ internal sealed class BenchCommand(TextWriter output, TextWriter error) : CliCom
         // All names are read before the first case takes its time.
         var type = weights.Value(parsed);
         var tests = parsed.GetRequiredValue(cases).Select(name => (Name: name, Create: BenchCases.Parse(name, type))).ToList();
+        var earlier = parsed.GetValue(compare) is { } file ? new BenchComparison(file) : null;
         using var device = Common.OpenDevice(parsed);
         amp.Apply(parsed, device);
         var threads = Common.Threads(parsed) is > 0 and var given ? given : Environment.ProcessorCount;
-        var titled = false;
+        bool titled = false, slower = false;
         foreach (var (name, create) in tests)
         {
             cancellation.ThrowIfCancellationRequested();
             using var test = Create(name, create, device);
             if (parsed.GetValue(perOp)) test.Ops?.WaitsForEach = true;
-            test.Run();
-            device.Backend.Synchronize();
+            var first = Timed(device, test);
             test.Ops?.Reset();
             var seconds = new double[count];
             for (var i = 0; i < count; i++)
             {
                 cancellation.ThrowIfCancellationRequested();
-                var start = Stopwatch.GetTimestamp();
-                test.Run();
-                device.Backend.Synchronize();
-                seconds[i] = Stopwatch.GetElapsedTime(start).TotalSeconds;
+                seconds[i] = Timed(device, test);
             }
-            Array.Sort(seconds);
-            var median = count % 2 == 1 ? seconds[count / 2] : (seconds[count / 2 - 1] + seconds[count / 2]) / 2;
+            var times = new BenchTimes(first, seconds);
+            var key = new BenchKey(name, device.Name, threads, parsed.GetValue(weights.Option)!, parsed.GetValue(amp.Option));
+            var verdict = earlier?.Judge(key, times);
+            slower |= verdict?.Change == "slower";
             if (Common.IsJson(parsed))
                 Output.WriteLine(JsonSerializer.Serialize(new
                 {
@@ -71,23 +76,37 @@ internal sealed class BenchCommand(TextWriter output, TextWriter error) : CliCom
                     weights = parsed.GetValue(weights.Option),
                     amp = parsed.GetValue(amp.Option),
                     threads,
-                    median_s = median,
-                    min_s = seconds[0],
-                    max_s = seconds[^1],
+                    median_s = times.Median,
+                    min_s = times.Least,
+                    p20_s = times.Percentile20,
+                    p80_s = times.Percentile80,
+                    max_s = times.Most,
+                    first_s = times.First,
                     repeats = count,
                     peak_rss_mb = PeakMemory() / 1e6,
                     flops = test.Flops,
                     bytes = test.Bytes,
-                }));
+                    before_median_s = verdict?.Before,
+                    ratio = verdict?.Ratio,
+                    verdict = verdict?.Change,
+                }, Lines));
             else
             {
-                if (!titled) Output.WriteLine($"{"case",-28} {"median",10} {"min",10} {"max",10}   {"GFLOP/s",8} {"GB/s",7}");
+                if (!titled) Output.WriteLine($"{"case",-28} {"median",10} {"20 %",10} {"80 %",10} {"min",10} {"first",10}   {"GFLOP/s",8} {"GB/s",7}{(earlier is null ? "" : $"   {"before",10}  ratio")}");
                 titled = true;
-                Output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name,-28} {Time(median),10} {Time(seconds[0]),10} {Time(seconds[^1]),10}   {test.Flops / median / 1e9,8:F1} {test.Bytes / median / 1e9,7:F1}"));
+                Output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name,-28} {Time(times.Median),10} {Time(times.Percentile20),10} {Time(times.Percentile80),10} {Time(times.Least),10} {Time(times.First),10}   {test.Flops / times.Median / 1e9,8:F1} {test.Bytes / times.Median / 1e9,7:F1}{(earlier is null ? "" : verdict is null ? "   not measured before" : $"   {Time(verdict.Before),10}  {verdict.Ratio:F2} {verdict.Change}")}"));
             }
             if (parsed.GetValue(perOp) && test.Ops is { } ops) WriteOps(ops.Times, count, Common.IsJson(parsed) ? Error : Output);
         }
-        return 0;
+        return slower ? CommandLine.Failed : 0;
+    }
+
+    private static double Timed(Device device, BenchCase test)
+    {
+        var start = Stopwatch.GetTimestamp();
+        test.Run();
+        device.Backend.Synchronize();
+        return Stopwatch.GetElapsedTime(start).TotalSeconds;
     }
 
     /// <summary>One line per kind of op, per run of the case.</summary>

@@ -91,6 +91,7 @@ internal sealed class GenerateCommand(TextWriter output, TextWriter error) : Cli
             line.End();
         }
 
+        using var span = Profiler.Enter("write files");
         var metadata = Metadata(prompt, settings, result, clipPath, vqganPath, gptPath, gptType);
         PictureFile.Save(result.Grid(), target, metadata);
         if (growth is not null) PictureFile.SaveGif(growth, 120, parsed.GetValue(progressGif)!);

@@ -73,6 +73,7 @@ public sealed class ClipModel : Module
     /// <exception cref="ShapeException">The pictures have another size.</exception>
     public Tensor EncodeImage(Tensor pictures)
     {
+        using var span = Profiler.Enter("clip picture");
         var c = Config;
         if (pictures.Shape.Rank != 4 || pictures.Shape[1] != c.ImageSize || pictures.Shape[2] != c.ImageSize || pictures.Shape[3] != 3)
             throw new ShapeException("EncodeImage", $"pictures {pictures.Shape}, expected [N, {c.ImageSize}, {c.ImageSize}, 3]");
@@ -92,6 +93,7 @@ public sealed class ClipModel : Module
     /// <exception cref="ArgumentOutOfRangeException">An id is outside the vocabulary.</exception>
     public Tensor EncodeText(IReadOnlyList<int[]> tokens)
     {
+        using var span = Profiler.Enter("clip text");
         var c = Config;
         var ids = new int[tokens.Count * c.ContextLength];
         var places = new int[tokens.Count];

@@ -26,6 +26,7 @@ internal sealed class GptBlock : Module
     /// <summary>Whole sequences: x [N, T, C] -> [N, T, C].</summary>
     public Tensor Forward(Tensor x)
     {
+        using var span = Profiler.Enter(Path);
         using var scope = new TensorScope();
         if (Trace.IsOn) return scope.Keep(ForwardTraced(x));
         x = attentionOut.Forward(attentionIn.Forward(norm1.Forward(x)).SelfAttention(heads, causal: true), residual: x);
@@ -38,6 +39,7 @@ internal sealed class GptBlock : Module
     /// <param name="layer">Number of the block, which names its masks.</param>
     public Tensor ForwardTraining(Tensor x, GptDropout dropout, int layer)
     {
+        using var span = Profiler.Enter(Path);
         using var scope = new TensorScope();
         var attended = attentionIn.Forward(norm1.Forward(x)).SelfAttention(heads, causal: true, dropout.Mask(layer, GptDropout.Use.Attention));
         x = attentionOut.Forward(attended).Dropout(dropout.Mask(layer, GptDropout.Use.BehindAttention)).Add(x);
@@ -48,6 +50,7 @@ internal sealed class GptBlock : Module
     /// <summary>One new position per sequence: x [N, C] -> [N, C]; its key and value join the caches.</summary>
     public Tensor Decode(Tensor x, Tensor keys, Tensor values, Tensor lengths)
     {
+        using var span = Profiler.Enter(Path);
         using var scope = new TensorScope();
         var attended = attentionIn.Forward(norm1.Forward(x)).AttentionDecode(keys, values, lengths);
         return scope.Keep(FeedForward(attentionOut.Forward(attended, residual: x)));

@@ -1,3 +1,4 @@
+using ClipGen.Kernels;
 using ClipGen.Tensors;
 
 namespace ClipGen.Models.Gpt;
@@ -67,6 +68,7 @@ public sealed class GptDecoder : IDisposable
 
     private Tensor Advance(Tensor x)
     {
+        using var span = Profiler.Enter("gpt");
         x = x.Add(model.Positions(lengths));
         for (var layer = 0; layer < keys.Length; layer++) x = model.DecodeBlock(layer, x, keys[layer], values[layer], lengths);
         return model.Logits(x);

@@ -57,6 +57,7 @@ public sealed class GptModel : Module
     /// <exception cref="ShapeException">The sequence is longer than the block.</exception>
     public Tensor Forward(Tensor codes, Tensor embeddings)
     {
+        using var span = Profiler.Enter("gpt");
         var length = codes.Shape[1];
         if (length + 1 > Config.BlockSize)
             throw new ShapeException("Gpt", $"{length} codes and the condition do not fit the block of {Config.BlockSize} positions");
@@ -76,6 +77,7 @@ public sealed class GptModel : Module
     /// <exception cref="ShapeException">The sequence is longer than the block.</exception>
     public Tensor ForwardTraining(Tensor codes, Tensor embeddings, GptDropout dropout, bool recompute = false)
     {
+        using var span = Profiler.Enter("gpt");
         var length = codes.Shape[1];
         if (length + 1 > Config.BlockSize)
             throw new ShapeException("Gpt", $"{length} codes and the condition do not fit the block of {Config.BlockSize} positions");

@@ -74,6 +74,7 @@ public sealed class LpipsModel : Module
     {
         if (a.Shape != b.Shape || a.Shape.Rank != 4 || a.Shape[3] != 3 || a.Shape[1] < SmallestSide || a.Shape[2] < SmallestSide)
             throw new ShapeException("Lpips", $"pictures {a.Shape} and {b.Shape}, expected two equal [N, H, W, 3] of at least 16 x 16");
+        using var span = Profiler.Enter("lpips");
         Tensor x = Scaled(a), y = Scaled(b);
         for (var i = 0; i < slices.Length; i++)
         {

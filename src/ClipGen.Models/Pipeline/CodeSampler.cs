@@ -73,6 +73,7 @@ public static class CodeSampler
     private static int[][] Sample(GptModel gpt, Tensor condition, int count, GenerationSettings settings, Func<int, Tensor, Tensor> draw, Action<int>? onCode, CancellationToken cancellation)
     {
         if (settings.Guidance != 1 && !gpt.Config.Unconditional) throw new GenerationException($"--guidance {settings.Guidance}: this GPT was never trained without an embedding (train gpt --cond-drop), so there is nothing to be guided from; leave it out");
+        using var span = Profiler.Enter("codes");
         var (backend, length) = (gpt.Device.Backend, gpt.Config.BlockSize);
         using var scope = new TensorScope();
         var rows = condition.Shape[0] == count ? condition : Repeat(condition, count);

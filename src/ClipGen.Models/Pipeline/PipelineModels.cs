@@ -36,6 +36,7 @@ public sealed class PipelineModels : IDisposable
     /// <exception cref="WeightException">A file holds another model.</exception>
     public static PipelineModels FromFiles(Device device, string clipPath, string gptPath, string vqganPath, PackedType gptType = PackedType.Float32)
     {
+        using var span = Profiler.Enter("check files");
         // Checked now, in names, shapes and fit to each other, and read when needed.
         using var clip = CheckpointWeights.Open(clipPath, ModelKind.Clip);
         using var gpt = CheckpointWeights.Open(gptPath, ModelKind.Gpt);

@@ -1,4 +1,5 @@
 using ClipGen.Data;
+using ClipGen.Kernels;
 using ClipGen.Tensors;
 
 namespace ClipGen.Models.Pipeline;
@@ -50,6 +51,7 @@ public sealed class TextToImage(PipelineModels models, ITextTokenizer tokenizer)
         for (var first = 0; first < settings.Candidates; first += together)
         {
             cancellation.ThrowIfCancellationRequested();
+            using var span = Profiler.Enter("pictures");
             using var inner = new TensorScope();
             var painted = PictureCodec.Paint(models.VqGan, codes[first..Math.Min(first + together, settings.Candidates)]);
             PictureCodec.Pictures(painted).CopyTo(pictures, first);

@@ -1,3 +1,4 @@
+using ClipGen.Kernels;
 using ClipGen.Tensors;
 using ClipGen.Tensors.Nn;
 
@@ -13,6 +14,7 @@ internal sealed class Downsample : Module, IPictureStep
     /// <inheritdoc/>
     public Tensor Forward(Tensor x)
     {
+        using var span = Profiler.Enter(Path);
         using var scope = new TensorScope();
         return scope.Keep(Trace.Record(Path, Trace.Record($"{Path}.conv", conv.Forward(x))));
     }
@@ -28,6 +30,7 @@ internal sealed class Upsample : Module, IPictureStep
     /// <inheritdoc/>
     public Tensor Forward(Tensor x)
     {
+        using var span = Profiler.Enter(Path);
         using var scope = new TensorScope();
         return scope.Keep(Trace.Record(Path, Trace.Record($"{Path}.conv", conv.Forward(x))));
     }

@@ -1,3 +1,4 @@
+using ClipGen.Kernels;
 using ClipGen.Tensors;
 using ClipGen.Tensors.Nn;
 
@@ -63,13 +64,18 @@ public sealed class VqGanModel : Module
     /// <exception cref="ShapeException">The sides are not multiples of <see cref="Factor"/>.</exception>
     public Tensor Encode(Tensor pictures)
     {
+        using var span = Profiler.Enter("vqgan");
         if (pictures.Shape.Rank != 4 || pictures.Shape[3] != 3 || pictures.Shape[1] % Factor != 0 || pictures.Shape[2] % Factor != 0 || pictures.Shape[1] * pictures.Shape[2] == 0)
             throw new ShapeException("VqGan.Encode", $"pictures {pictures.Shape}, expected [N, H, W, 3] with sides that are multiples of {Factor}");
         return encoder.Forward(pictures);
     }
 
     /// <summary>Latents [N, h, w, Z] -> codes int [N, h, w], the nearest ones.</summary>
-    public Tensor Quantize(Tensor latents) => latents.NearestCode(Codebook);
+    public Tensor Quantize(Tensor latents)
+    {
+        using var span = Profiler.Enter("quantizer");
+        return latents.NearestCode(Codebook);
+    }
 
     /// <summary>Codes int [N, h, w] -> their vectors [N, h, w, Z].</summary>
     /// <exception cref="ArgumentOutOfRangeException">A code is outside the codebook.</exception>
@@ -78,6 +84,7 @@ public sealed class VqGanModel : Module
     /// <summary>Latents [N, h, w, Z] -> pictures.</summary>
     public Tensor Decode(Tensor latents)
     {
+        using var span = Profiler.Enter("vqgan");
         if (latents.Shape.Rank != 4 || latents.Shape[3] != CodeSize)
             throw new ShapeException("VqGan.Decode", $"latents {latents.Shape}, expected [N, h, w, {CodeSize}]");
         return decoder.Forward(latents);

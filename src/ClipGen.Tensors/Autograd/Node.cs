@@ -1,3 +1,4 @@
+using ClipGen.Kernels;
 namespace ClipGen.Tensors;
 
 /// <summary>Computes the gradients of an op's inputs from that of its output.</summary>
@@ -10,6 +11,9 @@ internal delegate void GradientRule(Tensor upstream, Tensor[] saved, GradientSin
 internal sealed class Node(Tape? tape, string op, Device device, Shape shape, Node?[] inputs, Tensor[] saved, GradientRule rule)
 {
     private Tensor[]? saved = saved;
+
+    /// <summary>The module that the op belongs to, while a profiler is at work.</summary>
+    public string? Place { get; } = Profiler.Place;
 
     /// <summary>The tape that recorded it; null for a leaf.</summary>
     public Tape? Tape => tape;

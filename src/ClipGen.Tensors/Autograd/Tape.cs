@@ -1,3 +1,4 @@
+using ClipGen.Kernels;
 namespace ClipGen.Tensors;
 
 /// <summary>
@@ -152,6 +153,7 @@ public sealed class Tape : IDisposable
         var wanted = targets is null ? null : Between(targets);
         // The rules below are not recorded themselves: second derivatives are not offered.
         using var pause = Pause();
+        using var span = Profiler.Enter("backward");
         try
         {
             Accumulate(found, last, upstream is null ? Ones(loss) : upstream.Share());
@@ -161,6 +163,7 @@ public sealed class Tape : IDisposable
                 if (found.TryGetValue(node, out var gradient) && Array.Exists(node.Inputs, Wanted))
                 {
                     using var scope = new TensorScope();
+                    using var place = node.Place is { Length: > 0 } name ? Profiler.Enter(name) : default;
                     node.Rule(gradient, node.Saved, new GradientSink(node, Take, Wanted));
                     if (targets is null || !targets.Contains(node))
                     {

@@ -32,6 +32,9 @@ public sealed class Conv2d : Module
     public Tensor Filters => filter.Plain;
 
     /// <summary><c>activation(conv(x) + b) + residual</c>.</summary>
-    public Tensor Forward(Tensor x, Activation activation = Activation.None, Tensor? residual = null) =>
-        filter.Convolve(x, kernel, bias, stride, padBefore, padAfter, activation, residual, upsample);
+    public Tensor Forward(Tensor x, Activation activation = Activation.None, Tensor? residual = null)
+    {
+        using var span = Profiler.Enter(Path);
+        return filter.Convolve(x, kernel, bias, stride, padBefore, padAfter, activation, residual, upsample);
+    }
 }

@@ -26,5 +26,9 @@ public sealed class Linear : Module
     public int Outputs => weight.N;
 
     /// <summary><c>activation(x Wᵀ + b) + residual</c>.</summary>
-    public Tensor Forward(Tensor x, Activation activation = Activation.None, Tensor? residual = null) => weight.Multiply(x, bias, activation, residual);
+    public Tensor Forward(Tensor x, Activation activation = Activation.None, Tensor? residual = null)
+    {
+        using var span = Profiler.Enter(Path);
+        return weight.Multiply(x, bias, activation, residual);
+    }
 }

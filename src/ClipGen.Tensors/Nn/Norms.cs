@@ -15,7 +15,11 @@ public sealed class LayerNorm : Module
     }
 
     /// <summary>Normalises the last axis.</summary>
-    public Tensor Forward(Tensor x) => x.LayerNorm(gamma, beta);
+    public Tensor Forward(Tensor x)
+    {
+        using var span = Profiler.Enter(Path);
+        return x.LayerNorm(gamma, beta);
+    }
 }
 
 /// <summary>Group normalisation with learned gain and offset. It has 32 groups and eps 1e-5 unless the weights' source states others, under <c>groups</c> and <see cref="EpsOption"/>.</summary>
@@ -42,7 +46,11 @@ public sealed class GroupNorm : Module
     }
 
     /// <summary>Normalises and applies an activation.</summary>
-    public Tensor Forward(Tensor x, Activation activation = Activation.None) => x.GroupNorm(gamma, beta, groups, eps, activation);
+    public Tensor Forward(Tensor x, Activation activation = Activation.None)
+    {
+        using var span = Profiler.Enter(Path);
+        return x.GroupNorm(gamma, beta, groups, eps, activation);
+    }
 }
 
 /// <summary>Batch normalisation with its running statistics, eps 1e-5.</summary>
@@ -64,12 +72,17 @@ public sealed class BatchNorm2d : Module
     }
 
     /// <summary>Normalises with the running statistics and applies an activation.</summary>
-    public Tensor Forward(Tensor x, Activation activation = Activation.None) => x.BatchNormInference(gamma, beta, mean, variance, 1e-5f, activation);
+    public Tensor Forward(Tensor x, Activation activation = Activation.None)
+    {
+        using var span = Profiler.Enter(Path);
+        return x.BatchNormInference(gamma, beta, mean, variance, 1e-5f, activation);
+    }
 
     /// <summary>Normalises with this batch's statistics, applies an activation, and moves the running statistics a tenth of the way to the batch's (the variance to the unbiased one).</summary>
     /// <exception cref="ShapeException">There is one value per channel, which has no variance.</exception>
     public Tensor ForwardTraining(Tensor x, Activation activation = Activation.None)
     {
+        using var span = Profiler.Enter(Path);
         var rows = x.Shape.Rows;
         if (rows < 2) throw new ShapeException("BatchNorm", $"input {x.Shape} has one value per channel; training needs at least two to take a variance of");
         using var scope = new TensorScope();

@@ -49,6 +49,7 @@ public sealed class WeightLoader
     /// <exception cref="WeightException">The weights do not fit the model.</exception>
     public static T Load<T>(Device device, IWeightSource source, string what, Func<WeightLoader, T> build, Func<string, bool>? ignore = null, WeightForm form = WeightForm.Packed, PackedType type = PackedType.Float32) where T : IDisposable
     {
+        using var span = Profiler.Enter($"load {what}");
         Check(device, source, what, build, _ => 0, ignore);
         List<IDisposable> loaded = [];
         try

@@ -31,6 +31,9 @@ public static class HtmlReport
         return reader.ReadToEnd();
     });
 
+    /// <summary>The look of the project's pages, light and dark.</summary>
+    public static string StyleSheet => Style.Value;
+
     /// <summary>Writes the report in one piece: a browser sees the old one or the new one.</summary>
     /// <exception cref="ArgumentException">A picture is not a PNG file.</exception>
     /// <exception cref="RunFolderException">The file can't be written.</exception>

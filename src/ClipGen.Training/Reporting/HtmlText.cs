@@ -3,7 +3,7 @@ using System.Net;
 namespace ClipGen.Training.Reporting;
 
 /// <summary>Text from outside inside HTML.</summary>
-internal static class HtmlText
+public static class HtmlText
 {
     /// <summary>The text with HTML's own characters escaped, safe in content and in quoted attributes; control characters other than line breaks and tabs become U+FFFD.</summary>
     public static string Of(string text) => WebUtility.HtmlEncode(string.Concat(text.Select(c => char.IsControl(c) && c is not ('\n' or '\t') ? '\uFFFD' : c)));

@@ -1,0 +1,63 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+
+namespace ClipGen.Kernels;
+
+/// <summary>
+/// Tells the <see cref="Profiler"/> of the calling flow about every op, copy and packed weight. Each op is waited for, so that its time is its own; on a card that
+/// takes away the overlap with the host, and what is repeated as a recording is asked for step by step.
+/// </summary>
+public sealed class ProfilingBackend(IBackend inner) : WrappingBackend(inner)
+{
+    /// <inheritdoc/>
+    public override string Name => Inner.Name;
+
+    /// <inheritdoc/>
+    public override void Upload<T>(ReadOnlySpan<T> source, View<T> destination)
+    {
+        var start = Stopwatch.GetTimestamp();
+        base.Upload(source, destination);
+        Moved("Upload", start, (double)source.Length * Unsafe.SizeOf<T>());
+    }
+
+    /// <inheritdoc/>
+    public override void Download<T>(View<T> source, Span<T> destination)
+    {
+        var start = Stopwatch.GetTimestamp();
+        base.Download(source, destination);
+        Moved("Download", start, (double)destination.Length * Unsafe.SizeOf<T>());
+    }
+
+    /// <inheritdoc/>
+    public override void Copy<T>(View<T> source, View<T> destination)
+    {
+        var start = Stopwatch.GetTimestamp();
+        base.Copy(source, destination);
+        Moved("Copy", start, 2.0 * source.Length * Unsafe.SizeOf<T>());
+    }
+
+    /// <inheritdoc/>
+    public override void PackRows(ReadOnlySpan<float> rows, int firstRow, int rowCount, PackedMatrix destination)
+    {
+        var start = Stopwatch.GetTimestamp();
+        base.PackRows(rows, firstRow, rowCount, destination);
+        Moved("PackRows", start, (double)rowCount * destination.K * (sizeof(float) + destination.Type.ByteSize()));
+    }
+
+    /// <inheritdoc/>
+    protected override void Around(OpWork work, Action<IBackend> call, params ReadOnlySpan<Written> outputs)
+    {
+        var start = Stopwatch.GetTimestamp();
+        call(Inner);
+        var returned = Stopwatch.GetTimestamp();
+        Inner.Synchronize();
+        Profiler.Note(work, start, returned, Stopwatch.GetTimestamp(), Inner.Memory.LiveBytes);
+    }
+
+    private void Moved(string what, long start, double bytes)
+    {
+        var returned = Stopwatch.GetTimestamp();
+        Inner.Synchronize();
+        Profiler.Note(new OpWork(what, 0, bytes), start, returned, Stopwatch.GetTimestamp(), Inner.Memory.LiveBytes);
+    }
+}
