@@ -57,11 +57,14 @@ public static class CommandLine
             DatasetCommands.Create(output, error),
             EvalCommands.Create(output, error),
             new TraceCommand(output, error).Create(),
+            new ExplainCommand(output, error).Create(),
             new ProfileCommand(output, error).Create(),
             new BenchCommand(output, error).Create(),
             KernelsCommands.Create(output, error),
             new SelftestCommand(output, error).Create(),
             new DevicesCommand(output, error).Create(),
+            new DoctorCommand(output, error).Create(),
+            new CompletionCommand(output, error).Create(),
         };
         HelpWithExamples.Install(root);
         return root;

@@ -12,8 +12,8 @@ internal static class ShapesModels
     /// <summary>Groups of the VQ-GAN's norms.</summary>
     public const int VqGanGroups = 1;
 
-    /// <summary>64 pixels to 16 x 16 codes.</summary>
-    public static VqGanConfig VqGan { get; } = new() { Channels = 32, Multipliers = [1, 1, 2], ResidualBlocks = [0, 1, 1], AttentionLevels = [], Codes = 512, CodeSize = 8, DiscriminatorChannels = 16 };
+    /// <summary>64 pixels to 8 x 8 codes.</summary>
+    public static VqGanConfig VqGan { get; } = new() { Channels = 32, Multipliers = [1, 2, 2, 4], ResidualBlocks = [0, 1, 1, 1], AttentionLevels = [], Codes = 2048, CodeSize = 8, DiscriminatorChannels = 16 };
 
     /// <summary>64 patches, and sentences of whole words.</summary>
     public static ClipConfig Clip { get; } = new()
@@ -32,5 +32,5 @@ internal static class ShapesModels
     };
 
     /// <summary>From an embedding of <see cref="Clip"/> to codes of <see cref="VqGan"/>.</summary>
-    public static GptConfig Gpt { get; } = GptConfig.Medium with { Layers = 6, Width = 160, Heads = 5, Vocabulary = VqGan.Codes, BlockSize = 256, ConditionSize = Clip.EmbeddingSize };
+    public static GptConfig Gpt { get; } = GptConfig.Medium with { Layers = 6, Width = 160, Heads = 5, Vocabulary = VqGan.Codes, BlockSize = 64, ConditionSize = Clip.EmbeddingSize };
 }

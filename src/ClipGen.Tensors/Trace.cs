@@ -10,10 +10,13 @@ public sealed class Trace : IDisposable
     private static Trace? current;
 
     private readonly Trace? outer;
+    private readonly bool shapesOnly;
 
     /// <summary>Starts recording on this thread.</summary>
-    public Trace()
+    /// <param name="shapesOnly">Record shapes and no values.</param>
+    public Trace(bool shapesOnly = false)
     {
+        this.shapesOnly = shapesOnly;
         outer = current;
         current = this;
     }
@@ -21,13 +24,38 @@ public sealed class Trace : IDisposable
     /// <summary>True while activations are recorded.</summary>
     public static bool IsOn => current is not null;
 
-    /// <summary>What was recorded, in order; a path that occurs again replaces the earlier value. Pictures are stored [N, C, H, W] as PyTorch does, everything else as it is.</summary>
+    /// <summary>What was recorded, in order; a path that occurs again replaces the earlier value. Pictures are stored [N, C, H, W] as PyTorch does, everything else as it is. Values are empty where only shapes are recorded, and those are as they are.</summary>
     public List<(string Path, Shape Shape, float[] Values)> Activations { get; } = [];
+
+    /// <summary>Shapes of the inputs that modules were last entered with, by path.</summary>
+    public Dictionary<string, Shape> Inputs { get; } = [];
+
+    /// <summary>Shapes of what modules last made, by path: those that say so, which are the ones whose output has another shape than their input and no name of its own among the activations.</summary>
+    public Dictionary<string, Shape> Outputs { get; } = [];
+
+    /// <summary>Notes the output of a module and returns it.</summary>
+    public static Tensor Output(string path, Tensor value)
+    {
+        if (current is not null) current.Outputs[path] = value.Shape;
+        return value;
+    }
+
+    /// <summary>Notes the input of a module.</summary>
+    public static void Input(string path, Tensor value)
+    {
+        if (current is not null) current.Inputs[path] = value.Shape;
+    }
 
     /// <summary>Records an output under a module path and returns it.</summary>
     public static Tensor Record(string path, Tensor value)
     {
         if (current is null) return value;
+        if (current.shapesOnly)
+        {
+            current.Activations.RemoveAll(a => a.Path == path);
+            current.Activations.Add((path, value.Shape, []));
+            return value;
+        }
         Tensor? picture = null;
         if (value.Shape.Rank == 4) picture = value.ToChannelsFirst();
         var stored = picture ?? value;

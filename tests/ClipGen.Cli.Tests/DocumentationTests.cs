@@ -23,6 +23,15 @@ public sealed partial class DocumentationTests
         Assert.Equal(offered.Order(StringComparer.Ordinal), documented.Order(StringComparer.Ordinal));
     }
 
+    [Fact]
+    public void TheHandbookListsEveryNote()
+    {
+        var page = File.ReadAllText(Path.Combine(RepositoryPaths.Root, "docs", "kernels.md"));
+        var notes = Directory.GetDirectories(Path.Combine(RepositoryPaths.Root, "kernels", "ClipGen.Kernels")).Select(folder => Path.GetFileName(folder)).Where(op => File.Exists(Path.Combine(RepositoryPaths.Root, "kernels", "ClipGen.Kernels", op, $"{op}.md"))).ToList();
+        Assert.True(notes.Count >= 18);
+        Assert.All(notes, op => Assert.Contains($"(../kernels/ClipGen.Kernels/{op}/{op}.md)", page));
+    }
+
     [Theory]
     [InlineData("parity.md")]
     [InlineData("training.md")]
@@ -33,6 +42,25 @@ public sealed partial class DocumentationTests
         Assert.True(names.Length >= 8);
         Assert.All(names, name => Assert.True(Path.Exists(Path.Combine(RepositoryPaths.Root, name)), $"docs/{page} names {name}, which is not there"));
     }
+
+    [Fact]
+    public void LinksLeadSomewhere()
+    {
+        var pages = Directory.GetFiles(Path.Combine(RepositoryPaths.Root, "docs"), "*.md", SearchOption.AllDirectories).Append(Path.Combine(RepositoryPaths.Root, "README.md")).Append(Path.Combine(RepositoryPaths.Root, "pretrained", "README.md"));
+        var found = 0;
+        foreach (var page in pages)
+            foreach (Match link in Links().Matches(File.ReadAllText(page)))
+            {
+                var target = link.Groups[1].Value;
+                if (target.Contains("://", StringComparison.Ordinal) || target.StartsWith('#')) continue;
+                Assert.True(Path.Exists(Path.Combine(Path.GetDirectoryName(page)!, target.Split('#')[0])), $"{Path.GetRelativePath(RepositoryPaths.Root, page)} links to {target}, which is not there");
+                found++;
+            }
+        Assert.True(found > 40, $"only {found} links");
+    }
+
+    [GeneratedRegex(@"\]\(([^)\s]+)\)")]
+    private static partial Regex Links();
 
     [GeneratedRegex("--[a-z][a-z-]*")]
     private static partial Regex OptionName();

@@ -70,8 +70,13 @@ public readonly record struct ProfileEvent(ProfileNode Place, string? Op, long S
 /// <summary>A place: a module or phase inside others, with what was spent in it.</summary>
 public sealed class ProfileNode
 {
+    private const int MostSeen = 1024;
     private readonly Dictionary<string, ProfileNode> children = [];
     private readonly Dictionary<string, OpTotal> ops = [];
+
+    // A module enters with the same string each time; its reference is hashed sooner than its letters.
+    private readonly Dictionary<string, ProfileNode> childrenSeen = new(ReferenceEqualityComparer.Instance);
+    private readonly Dictionary<string, OpTotal> opsSeen = new(ReferenceEqualityComparer.Instance);
 
     internal ProfileNode(string name, ProfileNode? parent) => (Name, Parent) = (name, parent);
 
@@ -98,7 +103,10 @@ public sealed class ProfileNode
 
     internal ProfileNode Child(string name)
     {
-        if (!children.TryGetValue(name, out var child)) children.Add(name, child = new ProfileNode(name, this));
+        if (childrenSeen.TryGetValue(name, out var child)) return child;
+        if (!children.TryGetValue(name, out child)) children.Add(name, child = new ProfileNode(name, this));
+        // Names that are made anew for each call would fill it without use.
+        if (childrenSeen.Count < MostSeen) childrenSeen.Add(name, child);
         return child;
     }
 
@@ -110,7 +118,11 @@ public sealed class ProfileNode
 
     internal void Add(OpWork work, long callTicks, long ticks)
     {
-        if (!ops.TryGetValue(work.Op, out var total)) ops.Add(work.Op, total = new OpTotal(work.Op));
+        if (!opsSeen.TryGetValue(work.Op, out var total))
+        {
+            if (!ops.TryGetValue(work.Op, out total)) ops.Add(work.Op, total = new OpTotal(work.Op));
+            if (opsSeen.Count < MostSeen) opsSeen.Add(work.Op, total);
+        }
         total.Add(work, callTicks, ticks);
     }
 }

@@ -32,7 +32,7 @@ internal static class TrainingCases
         return VqGan(device, model, lpips, batch, 256, adversarial: true);
     }
 
-    /// <summary>The small GPT: 6 layers of 160 on 256 codes.</summary>
+    /// <summary>The small GPT: 6 layers of 160 on 64 codes.</summary>
     public static (Action Run, IDisposable[] Owned) ShapesGpt(Device device, int batch)
     {
         return Gpt(device, GptModel.Load(device, new InitialWeights(ModelKind.Gpt, StateDicts.Gpt(ShapesModels.Gpt), 0), ShapesModels.Gpt.Heads, WeightForm.Trainable), batch, 0);

@@ -1,9 +1,11 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
+using ClipGen.Cli.Explaining;
 using ClipGen.Data;
 using ClipGen.Kernels;
 using ClipGen.Models;
+using ClipGen.Models.Explaining;
 using ClipGen.Models.Pipeline;
 
 namespace ClipGen.Cli.Commands;
@@ -11,6 +13,9 @@ namespace ClipGen.Cli.Commands;
 /// <summary><c>generate</c>: a sentence -> a grid of pictures.</summary>
 internal sealed class GenerateCommand(TextWriter output, TextWriter error) : CliCommand(output, error)
 {
+    private const int GifDelay = 120;
+    private static readonly JsonSerializerOptions Sparse = new() { DefaultIgnoreCondition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull };
+
     private readonly Option<string> text = new("--text") { Description = "What should be on the picture", Required = true };
     private readonly Option<string> outFile = new("--out") { Description = "Picture to write (.png, .jpg, .webp)", DefaultValueFactory = _ => "sample.png" };
     private readonly Option<int> candidates = new("--candidates") { Description = "Pictures to sample; CLIP ranks them", DefaultValueFactory = _ => 64 };
@@ -27,6 +32,8 @@ internal sealed class GenerateCommand(TextWriter output, TextWriter error) : Cli
     private readonly GptWeightsOption gptWeights = new();
     private readonly Option<string?> vocabulary = new("--vocab") { Description = "CLIP's merges file, bpe_simple_vocab_16e6.txt.gz (default: CLIPGEN_VOCAB, or the one beside the CLIP checkpoint or in pretrained)" };
     private readonly Option<string?> saveEach = new("--save-each") { Description = "Folder for every kept picture by itself" };
+    private readonly Option<string?> explain = new("--explain") { Description = "Folder for explain.html: tokens, what each word does, every choice of a code with its entropy and attention, the decoder's stages, the ranking" };
+    private readonly Option<int?> explainLayer = new("--explain-layer") { Description = "Layer of the GPT whose attention is shown, from 0 (default: the last)" };
     private readonly Option<string?> progressGif = new("--progress-gif") { Description = "Animation of the best picture growing code row by code row (.gif)" };
 
     public override Command Create()
@@ -34,8 +41,9 @@ internal sealed class GenerateCommand(TextWriter output, TextWriter error) : Cli
         var command = Command("generate", "Makes pictures from a text: samples candidates, ranks them with CLIP, writes the best as a grid.", Run,
             "clipgen generate --text \"a small red circle above a large blue star on a white background\" --model shapes",
             "clipgen generate --text \"A city bus driving on the city street\" --out bus.png",
+            "clipgen generate --text \"a large yellow star on a black background\" --model shapes --explain how/",
             "clipgen generate --text \"a red apple\" --candidates 8 --seed 7 --clip clip_vit_b32.pt --vqgan vqgan_coco.pt --gpt gpt_coco.pt");
-        foreach (var option in (Option[])[text, outFile, candidates, keep, batch, topK, topP, temperature, guidance, greedy, parity, strictPrompt, .. modelFiles.All, gptWeights.Option, vocabulary, saveEach, progressGif])
+        foreach (var option in (Option[])[text, outFile, candidates, keep, batch, topK, topP, temperature, guidance, greedy, parity, strictPrompt, .. modelFiles.All, gptWeights.Option, vocabulary, saveEach, progressGif, explain, explainLayer])
             command.Add(option);
         Common.AddTo(command);
         return command;
@@ -66,6 +74,8 @@ internal sealed class GenerateCommand(TextWriter output, TextWriter error) : Cli
         OutputFiles.RequireWritable("--out", target, OutputFiles.PictureEndings);
         if (parsed.GetValue(progressGif) is { } gif) OutputFiles.RequireWritable("--progress-gif", gif, ".gif");
         if (parsed.GetValue(saveEach) is { } each) OutputFiles.RequireFolder("--save-each", each);
+        if (parsed.GetValue(explain) is { } page) OutputFiles.RequireFolder("--explain", page);
+        if (parsed.GetValue(explainLayer) is not null && parsed.GetValue(explain) is null) throw new UsageException("--explain-layer: belongs to --explain");
 
         var paths = modelFiles.Resolve(parsed, [ModelKind.Clip, ModelKind.VqGan, ModelKind.Gpt]);
         var (clipPath, vqganPath, gptPath) = (paths[ModelKind.Clip], paths[ModelKind.VqGan], paths[ModelKind.Gpt]);
@@ -74,15 +84,23 @@ internal sealed class GenerateCommand(TextWriter output, TextWriter error) : Cli
         using var device = Common.OpenDevice(parsed);
         using var models = PipelineModels.FromFiles(device, clipPath, gptPath, vqganPath, gptType);
         settings = settings.For(models.GptConfig);
+        if (parsed.GetValue(explain) is not null) GenerationExplanation.LayerOf(models.GptConfig, parsed.GetValue(explainLayer));
         var pipeline = new TextToImage(models, tokenizer);
         CheckPrompt(parsed, pipeline, tokenizer, prompt, settings);
 
         GenerationResult result;
         IReadOnlyList<Picture>? growth = null;
+        GenerationExplanation? explanation = null;
         using (var line = new ProgressLine(Error, Common.Quiet(parsed)))
         {
             result = pipeline.Generate(prompt, settings, new StageProgress(line), cancellation);
-            if (parsed.GetValue(progressGif) is not null)
+            if (parsed.GetValue(explain) is not null)
+            {
+                line.Begin("explanation", 1, "pages");
+                explanation = GenerationExplanation.Make(models, tokenizer, prompt, settings, result, parsed.GetValue(explainLayer), cancellation);
+                line.Report(1);
+            }
+            if (parsed.GetValue(progressGif) is not null || explanation is not null)
             {
                 line.Begin("animation", 1, "pictures");
                 growth = pipeline.Growth(result.Codes[result.Order[0]], cancellation);
@@ -94,7 +112,8 @@ internal sealed class GenerateCommand(TextWriter output, TextWriter error) : Cli
         using var span = Profiler.Enter("write files");
         var metadata = Metadata(prompt, settings, result, clipPath, vqganPath, gptPath, gptType);
         PictureFile.Save(result.Grid(), target, metadata);
-        if (growth is not null) PictureFile.SaveGif(growth, 120, parsed.GetValue(progressGif)!);
+        if (parsed.GetValue(progressGif) is { } animation) PictureFile.SaveGif(growth!, GifDelay, animation);
+        var explained = explanation is null ? null : WriteExplanation(parsed.GetValue(explain)!, prompt, settings, result, explanation, growth!);
         if (parsed.GetValue(saveEach) is { } separate)
         {
             Directory.CreateDirectory(separate);
@@ -102,8 +121,18 @@ internal sealed class GenerateCommand(TextWriter output, TextWriter error) : Cli
                 PictureFile.Save(result.Pictures[result.Order[rank]], Path.Combine(separate, $"{rank + 1:D2}.png"),
                     new Dictionary<string, string>(metadata) { ["scores"] = Number(result.Scores[result.Order[rank]]) });
         }
-        Report(parsed, prompt, settings, target, result);
+        Report(parsed, prompt, settings, target, explained, result);
         return 0;
+    }
+
+    private static string WriteExplanation(string folder, string prompt, GenerationSettings settings, GenerationResult result, GenerationExplanation explanation, IReadOnlyList<Picture> growth)
+    {
+        Directory.CreateDirectory(folder);
+        var gif = Path.Combine(folder, "growth.gif");
+        PictureFile.SaveGif(growth, GifDelay, gif);
+        var page = Path.Combine(folder, "explain.html");
+        OutputFiles.WriteText("--explain", page, ExplanationPage.Render(prompt, settings, result, explanation, File.ReadAllBytes(gif)));
+        return page;
     }
 
     private void CheckPrompt(ParseResult parsed, TextToImage pipeline, ITextTokenizer tokenizer, string prompt, GenerationSettings settings)
@@ -134,7 +163,7 @@ internal sealed class GenerateCommand(TextWriter output, TextWriter error) : Cli
         ["software"] = "ClipGen",
     };
 
-    private void Report(ParseResult parsed, string prompt, GenerationSettings settings, string target, GenerationResult result)
+    private void Report(ParseResult parsed, string prompt, GenerationSettings settings, string target, string? explained, GenerationResult result)
     {
         if (Common.IsJson(parsed))
         {
@@ -143,15 +172,17 @@ internal sealed class GenerateCommand(TextWriter output, TextWriter error) : Cli
                 prompt,
                 seed = settings.Seed,
                 file = target,
+                explanation = explained,
                 kept = result.Order.Select((n, rank) => new { rank = rank + 1, candidate = n, score = result.Scores[n] }),
                 scores = result.Scores,
-            }));
+            }, Sparse));
             return;
         }
         Output.WriteLine("rank  candidate  score");
         for (var rank = 0; rank < result.Order.Count; rank++)
             Output.WriteLine($"{rank + 1,4}  {result.Order[rank],9}  {Number(result.Scores[result.Order[rank]])}");
         Output.WriteLine(target);
+        if (explained is not null) Output.WriteLine(explained);
     }
 
     private static string Number(float score) => score.ToString("F4", CultureInfo.InvariantCulture);

@@ -6,10 +6,11 @@ namespace ClipGen.Cli.Commands;
 internal static class KernelsCommands
 {
     /// <summary>The group.</summary>
-    public static Command Create(TextWriter output, TextWriter error) => new("kernels", "Shows the CUDA kernels: list, ptx, stats. Needs no GPU.")
+    public static Command Create(TextWriter output, TextWriter error) => new("kernels", "Shows the CUDA kernels: list, ptx, sass, stats. Needs no GPU.")
     {
         new KernelsListCommand(output, error).Create(),
         new KernelsPtxCommand(output, error).Create(),
+        new KernelsSassCommand(output, error).Create(),
         new KernelsStatsCommand(output, error).Create(),
     };
 }

@@ -11,11 +11,14 @@ internal sealed class KernelsStatsCommand(TextWriter output, TextWriter error) :
     private readonly Argument<string> name = new("NAME") { Description = "A kernel's name, as kernels list shows it; without its types where that is enough" };
     private readonly Option<int> capability = new("--capability") { Description = "Compute capability to assemble for, times ten: 80 or 90", DefaultValueFactory = _ => 90 };
 
+    private readonly Option<int> threads = new("--group") { Description = "Threads of a group, for the occupancy", DefaultValueFactory = _ => CudaBackend.MostThreads };
+
     public override Command Create()
     {
         var command = Command("stats", "Shows what a CUDA kernel takes of a card, and how often each machine instruction stands in it. Needs the CUDA toolkit, but no GPU.", Run, "clipgen kernels stats LayerNorm");
         command.Add(name);
         command.Add(capability);
+        command.Add(threads);
         Common.AddTo(command);
         return command;
     }
@@ -24,9 +27,11 @@ internal sealed class KernelsStatsCommand(TextWriter output, TextWriter error) :
     {
         var target = KernelsPtxCommand.Capability(parsed.GetValue(capability));
         var kernel = KernelsPtxCommand.Find(parsed.GetValue(name)!);
+        var group = parsed.GetValue(threads) is >= 1 and <= 1024 and var given ? given : throw new UsageException($"--group {parsed.GetValue(threads)}: must be between 1 and 1024");
         if (PtxAssembler.Path is null) throw new JobException("kernels stats: ptxas was not found; install the CUDA toolkit, or set CUDA_HOME");
         var ptx = CudaKernels.Ptx(kernel, target);
         var resources = PtxAssembler.Assemble(ptx, target);
+        var occupancy = CudaOccupancy.Capabilities.ToDictionary(card => card, card => CudaOccupancy.Of(resources, group, card));
         var instructions = PtxAssembler.Instructions(ptx, target);
         if (Common.IsJson(parsed))
         {
@@ -38,11 +43,15 @@ internal sealed class KernelsStatsCommand(TextWriter output, TextWriter error) :
                 shared_bytes = resources.SharedBytes,
                 stack_bytes = resources.StackBytes,
                 spill_bytes = resources.SpillBytes,
+                group,
+                occupancy = occupancy.ToDictionary(pair => $"sm_{pair.Key}", pair => new { groups = pair.Value.Groups, warps = pair.Value.Warps, share = pair.Value.Share, limit = pair.Value.Limit }),
                 instructions = instructions.ToDictionary(pair => pair.Instruction, pair => pair.Count),
             }));
             return 0;
         }
         Output.WriteLine($"{kernel.Name}: {resources.Registers} registers, {resources.SharedBytes} bytes of shared memory, {resources.StackBytes} of stack, {resources.SpillBytes} spilled");
+        foreach (var (card, fit) in occupancy)
+            Output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"sm_{card}: {fit.Groups} groups of {group} threads at once, {fit.Warps} of {fit.MostWarps} warps ({fit.Share:P0}), limited by {fit.Limit}"));
         foreach (var (instruction, count) in instructions) Output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{count,6}  {instruction}"));
         return 0;
     }

@@ -22,7 +22,7 @@ internal static class ProfilePage
             <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
             <title>profile: {HtmlText.Of(report.Command)}</title>
             <style>
-            {HtmlReport.StyleSheet}{Resource("profile.css")}</style>
+            {HtmlReport.StyleSheet}{EmbeddedText.Read("profile.css")}</style>
             </head>
             <body><main>
             <header><h1>Profile</h1><pre>{HtmlText.Of(report.Command)}</pre>
@@ -38,7 +38,7 @@ internal static class ProfilePage
         Section(html, "By module", "Width is time, all calls together; grey is the host's own share.", FlameChart.Render(report));
         WriteOps(html, report);
         WritePlaces(html, report);
-        html.Append("<div id=\"hint\"></div>\n</main>\n<script>\n").Append(Resource("profile.js")).Append("</script></body>\n</html>\n");
+        html.Append("<div id=\"hint\"></div>\n</main>\n<script>\n").Append(EmbeddedText.Read("profile.js")).Append("</script></body>\n</html>\n");
         return html.ToString();
     }
 
@@ -85,11 +85,4 @@ internal static class ProfilePage
     private static string Value(double value, string shown) => string.Create(CultureInfo.InvariantCulture, $"<td class=\"number\" data-value=\"{value:R}\">{shown}</td>");
 
     private static string Number(double value) => !double.IsFinite(value) ? "" : value.ToString(value >= 100 ? "F0" : value >= 10 ? "F1" : "F2", CultureInfo.InvariantCulture);
-
-    private static string Resource(string name)
-    {
-        using var resource = typeof(ProfilePage).Assembly.GetManifestResourceStream(name)!;
-        using var reader = new StreamReader(resource);
-        return reader.ReadToEnd();
-    }
 }

@@ -27,7 +27,7 @@ internal sealed class ClipBlock : Module
     /// <summary>x [N, T, C] -> [N, T, C].</summary>
     public Tensor Forward(Tensor x)
     {
-        using var span = Profiler.Enter(Path);
+        using var span = Entered(x);
         using var scope = new TensorScope();
         if (Trace.IsOn) return scope.Keep(ForwardTraced(x));
         var attended = attentionIn.Forward(norm1.Forward(x)).SelfAttention(heads, causal);

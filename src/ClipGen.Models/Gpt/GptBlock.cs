@@ -26,7 +26,7 @@ internal sealed class GptBlock : Module
     /// <summary>Whole sequences: x [N, T, C] -> [N, T, C].</summary>
     public Tensor Forward(Tensor x)
     {
-        using var span = Profiler.Enter(Path);
+        using var span = Entered(x);
         using var scope = new TensorScope();
         if (Trace.IsOn) return scope.Keep(ForwardTraced(x));
         x = attentionOut.Forward(attentionIn.Forward(norm1.Forward(x)).SelfAttention(heads, causal: true), residual: x);
@@ -39,7 +39,7 @@ internal sealed class GptBlock : Module
     /// <param name="layer">Number of the block, which names its masks.</param>
     public Tensor ForwardTraining(Tensor x, GptDropout dropout, int layer)
     {
-        using var span = Profiler.Enter(Path);
+        using var span = Entered(x);
         using var scope = new TensorScope();
         var attended = attentionIn.Forward(norm1.Forward(x)).SelfAttention(heads, causal: true, dropout.Mask(layer, GptDropout.Use.Attention));
         x = attentionOut.Forward(attended).Dropout(dropout.Mask(layer, GptDropout.Use.BehindAttention)).Add(x);
@@ -47,10 +47,38 @@ internal sealed class GptBlock : Module
         return scope.Keep(linear2.Forward(hidden).Dropout(dropout.Mask(layer, GptDropout.Use.BehindFeedForward)).Add(x));
     }
 
+    /// <summary>Softmax(q·k / √d) under the causal mask, the mean over the heads, of one sequence [1, T, C]: [T, T], in double precision on the host.</summary>
+    public float[] AttentionWeights(Tensor x)
+    {
+        using var scope = new TensorScope();
+        var qkv = attentionIn.Forward(norm1.Forward(x)).ToFloats();
+        var (length, width) = (x.Shape[1], x.Shape[2]);
+        var size = width / heads;
+        var weights = new float[length * length];
+        var scores = new double[length];
+        for (var head = 0; head < heads; head++)
+            for (var t = 0; t < length; t++)
+            {
+                var query = qkv.AsSpan(t * 3 * width + head * size, size);
+                var most = double.NegativeInfinity;
+                for (var s = 0; s <= t; s++)
+                {
+                    var key = qkv.AsSpan(s * 3 * width + width + head * size, size);
+                    var dot = 0.0;
+                    for (var i = 0; i < size; i++) dot += (double)query[i] * key[i];
+                    most = Math.Max(most, scores[s] = dot / Math.Sqrt(size));
+                }
+                var sum = 0.0;
+                for (var s = 0; s <= t; s++) sum += scores[s] = Math.Exp(scores[s] - most);
+                for (var s = 0; s <= t; s++) weights[t * length + s] += (float)(scores[s] / sum / heads);
+            }
+        return weights;
+    }
+
     /// <summary>One new position per sequence: x [N, C] -> [N, C]; its key and value join the caches.</summary>
     public Tensor Decode(Tensor x, Tensor keys, Tensor values, Tensor lengths)
     {
-        using var span = Profiler.Enter(Path);
+        using var span = Entered(x);
         using var scope = new TensorScope();
         var attended = attentionIn.Forward(norm1.Forward(x)).AttentionDecode(keys, values, lengths);
         return scope.Keep(FeedForward(attentionOut.Forward(attended, residual: x)));

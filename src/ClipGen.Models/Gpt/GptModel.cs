@@ -58,14 +58,8 @@ public sealed class GptModel : Module
     public Tensor Forward(Tensor codes, Tensor embeddings)
     {
         using var span = Profiler.Enter("gpt");
-        var length = codes.Shape[1];
-        if (length + 1 > Config.BlockSize)
-            throw new ShapeException("Gpt", $"{length} codes and the condition do not fit the block of {Config.BlockSize} positions");
         using var scope = new TensorScope();
-        var first = Trace.Record("cond_proj", condition.Forward(embeddings)).Reshape(embeddings.Shape[0], 1, Config.Width);
-        var x = first;
-        if (length > 0) x = Trace.Record("tok_emb", codes.Embedding(codeTable)).Prepend(first);
-        x = Trace.Record("drop", x.Add(FirstPositions(length + 1)));
+        var x = Embedded(codes, embeddings);
         foreach (var block in blocks) x = x.Into(block.Forward);
         x = Trace.Record("norm", norm.Forward(x));
         return scope.Keep(Trace.Record("head", head.Forward(x)));
@@ -94,9 +88,35 @@ public sealed class GptModel : Module
         return scope.Keep(head.Forward(norm.Forward(x)));
     }
 
+    /// <summary>What one layer's positions attend to, for one sequence: the mean over the heads of softmax(q·k / √d), [T, T] with T = L + 1; computed on the host, for looking at.</summary>
+    /// <param name="codes">int [1, L].</param>
+    /// <param name="embeddings">[1, E].</param>
+    /// <param name="layer">Number of the layer.</param>
+    /// <exception cref="ShapeException">There is more than one sequence, or it is longer than the block.</exception>
+    public float[] AttentionWeights(Tensor codes, Tensor embeddings, int layer)
+    {
+        if (codes.Shape[0] != 1 || embeddings.Shape[0] != 1) throw new ShapeException("Gpt", $"codes {codes.Shape} and embeddings {embeddings.Shape}; attention is looked at one sequence at a time");
+        using var scope = new TensorScope();
+        var x = Embedded(codes, embeddings);
+        for (var i = 0; i < layer; i++) x = x.Into(blocks[i].Forward);
+        return blocks[layer].AttentionWeights(x);
+    }
+
     /// <summary>Starts cached decoding of a batch.</summary>
     /// <param name="embeddings">One row per sequence, [N, E].</param>
     public GptDecoder StartDecoding(Tensor embeddings) => new(this, embeddings);
+
+    /// <summary>What goes into the first block: [N, L + 1, C].</summary>
+    private Tensor Embedded(Tensor codes, Tensor embeddings)
+    {
+        var length = codes.Shape[1];
+        if (length + 1 > Config.BlockSize)
+            throw new ShapeException("Gpt", $"{length} codes and the condition do not fit the block of {Config.BlockSize} positions");
+        var first = Trace.Record("cond_proj", condition.Forward(embeddings)).Reshape(embeddings.Shape[0], 1, Config.Width);
+        var x = first;
+        if (length > 0) x = Trace.Record("tok_emb", codes.Embedding(codeTable)).Prepend(first);
+        return Trace.Record("drop", x.Add(FirstPositions(length + 1)));
+    }
 
     internal Tensor Condition(Tensor embeddings) => condition.Forward(embeddings);
 

@@ -1,4 +1,3 @@
-using ClipGen.Kernels;
 using ClipGen.Tensors;
 using ClipGen.Tensors.Nn;
 
@@ -22,7 +21,7 @@ internal sealed class AttentionBlock : Module, IPictureStep
     /// <inheritdoc/>
     public Tensor Forward(Tensor x)
     {
-        using var span = Profiler.Enter(Path);
+        using var span = Entered(x);
         using var scope = new TensorScope();
         int batch = x.Shape[0], pixels = x.Shape[1] * x.Shape[2], channels = x.Shape[3];
         var normed = Trace.Record($"{Path}.norm", norm.Forward(x));

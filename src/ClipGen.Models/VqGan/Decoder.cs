@@ -1,4 +1,3 @@
-using ClipGen.Kernels;
 using ClipGen.Tensors;
 using ClipGen.Tensors.Nn;
 
@@ -27,7 +26,7 @@ internal sealed class Decoder : Module
 
     public Tensor Forward(Tensor latents)
     {
-        using var span = Profiler.Enter(Path);
+        using var span = Entered(latents);
         using var scope = new TensorScope();
         var x = Trace.Record($"{Path}.quant_conv_in", quantConv.Forward(latents));
         x = x.Into(y => Trace.Record($"{Path}.conv_in", convIn.Forward(y)));

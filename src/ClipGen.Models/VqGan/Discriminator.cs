@@ -33,7 +33,7 @@ public sealed class Discriminator : Module
     /// <summary>Pictures [N, H, W, 3] -> logits [N, h, w, 1], with the stored BatchNorm statistics (evaluation mode).</summary>
     public Tensor Forward(Tensor pictures)
     {
-        using var span = Profiler.Enter(Path);
+        using var span = Entered(pictures);
         using var scope = new TensorScope();
         var x = pictures;
         foreach (var (index, conv, norm) in layers)
@@ -47,7 +47,7 @@ public sealed class Discriminator : Module
     /// <summary>The same in training mode: every BatchNorm uses the statistics of these pictures and moves its running ones.</summary>
     public Tensor ForwardTraining(Tensor pictures)
     {
-        using var span = Profiler.Enter(Path);
+        using var span = Entered(pictures);
         using var scope = new TensorScope();
         var x = pictures;
         foreach (var (_, conv, norm) in layers)

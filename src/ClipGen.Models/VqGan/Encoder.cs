@@ -28,7 +28,7 @@ internal sealed class Encoder : Module
 
     public Tensor Forward(Tensor pictures)
     {
-        using var span = Profiler.Enter(Path);
+        using var span = Entered(pictures);
         using var scope = new TensorScope();
         var x = Trace.Record($"{Path}.conv_in", convIn.Forward(pictures));
         x = x.Into(down.Forward);

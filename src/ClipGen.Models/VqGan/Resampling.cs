@@ -1,4 +1,3 @@
-using ClipGen.Kernels;
 using ClipGen.Tensors;
 using ClipGen.Tensors.Nn;
 
@@ -14,7 +13,7 @@ internal sealed class Downsample : Module, IPictureStep
     /// <inheritdoc/>
     public Tensor Forward(Tensor x)
     {
-        using var span = Profiler.Enter(Path);
+        using var span = Entered(x);
         using var scope = new TensorScope();
         return scope.Keep(Trace.Record(Path, Trace.Record($"{Path}.conv", conv.Forward(x))));
     }
@@ -30,7 +29,7 @@ internal sealed class Upsample : Module, IPictureStep
     /// <inheritdoc/>
     public Tensor Forward(Tensor x)
     {
-        using var span = Profiler.Enter(Path);
+        using var span = Entered(x);
         using var scope = new TensorScope();
         return scope.Keep(Trace.Record(Path, Trace.Record($"{Path}.conv", conv.Forward(x))));
     }

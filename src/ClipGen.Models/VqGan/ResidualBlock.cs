@@ -32,7 +32,7 @@ internal sealed class ResidualBlock : Module, IPictureStep
     /// <inheritdoc/>
     public Tensor Forward(Tensor x)
     {
-        using var span = Profiler.Enter(Path);
+        using var span = Entered(x);
         using var scope = new TensorScope();
         if (Trace.IsOn) return scope.Keep(ForwardTraced(x));
         var hidden = norm1.Forward(x, Activation.Silu);

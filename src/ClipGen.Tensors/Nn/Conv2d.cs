@@ -34,7 +34,7 @@ public sealed class Conv2d : Module
     /// <summary><c>activation(conv(x) + b) + residual</c>.</summary>
     public Tensor Forward(Tensor x, Activation activation = Activation.None, Tensor? residual = null)
     {
-        using var span = Profiler.Enter(Path);
-        return filter.Convolve(x, kernel, bias, stride, padBefore, padAfter, activation, residual, upsample);
+        using var span = Entered(x);
+        return Trace.Output(Path, filter.Convolve(x, kernel, bias, stride, padBefore, padAfter, activation, residual, upsample));
     }
 }

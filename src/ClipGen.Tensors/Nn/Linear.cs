@@ -28,7 +28,7 @@ public sealed class Linear : Module
     /// <summary><c>activation(x Wᵀ + b) + residual</c>.</summary>
     public Tensor Forward(Tensor x, Activation activation = Activation.None, Tensor? residual = null)
     {
-        using var span = Profiler.Enter(Path);
-        return weight.Multiply(x, bias, activation, residual);
+        using var span = Entered(x);
+        return Trace.Output(Path, weight.Multiply(x, bias, activation, residual));
     }
 }

@@ -1,3 +1,5 @@
+using ClipGen.Kernels;
+
 namespace ClipGen.Tensors.Nn;
 
 /// <summary>A part of a model with weights of its own or with children; frees them all.</summary>
@@ -13,6 +15,16 @@ public abstract class Module(string path) : IDisposable
     {
         owned.Add(part);
         return part;
+    }
+
+    /// <summary>Modules that are part of this one, in the order in which they were made.</summary>
+    public IEnumerable<Module> Parts => owned.OfType<Module>();
+
+    /// <summary>To be said in the first line of a forward pass, with its input: what follows, until the result is disposed, is this module's in profiles and traces.</summary>
+    protected ProfileSpan Entered(Tensor input)
+    {
+        Trace.Input(Path, input);
+        return Profiler.Enter(Path);
     }
 
     /// <inheritdoc/>

@@ -17,7 +17,7 @@ public sealed class LayerNorm : Module
     /// <summary>Normalises the last axis.</summary>
     public Tensor Forward(Tensor x)
     {
-        using var span = Profiler.Enter(Path);
+        using var span = Entered(x);
         return x.LayerNorm(gamma, beta);
     }
 }
@@ -48,7 +48,7 @@ public sealed class GroupNorm : Module
     /// <summary>Normalises and applies an activation.</summary>
     public Tensor Forward(Tensor x, Activation activation = Activation.None)
     {
-        using var span = Profiler.Enter(Path);
+        using var span = Entered(x);
         return x.GroupNorm(gamma, beta, groups, eps, activation);
     }
 }
@@ -74,7 +74,7 @@ public sealed class BatchNorm2d : Module
     /// <summary>Normalises with the running statistics and applies an activation.</summary>
     public Tensor Forward(Tensor x, Activation activation = Activation.None)
     {
-        using var span = Profiler.Enter(Path);
+        using var span = Entered(x);
         return x.BatchNormInference(gamma, beta, mean, variance, 1e-5f, activation);
     }
 
@@ -82,7 +82,7 @@ public sealed class BatchNorm2d : Module
     /// <exception cref="ShapeException">There is one value per channel, which has no variance.</exception>
     public Tensor ForwardTraining(Tensor x, Activation activation = Activation.None)
     {
-        using var span = Profiler.Enter(Path);
+        using var span = Entered(x);
         var rows = x.Shape.Rows;
         if (rows < 2) throw new ShapeException("BatchNorm", $"input {x.Shape} has one value per channel; training needs at least two to take a variance of");
         using var scope = new TensorScope();

@@ -18,6 +18,10 @@ public interface IParallelBody
 public sealed unsafe class WorkerPool : IDisposable
 {
     private const int SpinsBeforeSleep = 4000;
+
+    // Half a millisecond or so. Whoever yields while others want the processor gives them a whole slice of it, milliseconds, however unimportant they are: with two processes of the lowest
+    // importance beside, jobs of 105 us took 180 to 590 when the wait yielded at once, and 109 with this; with two of equal importance 370, and 220.
+    private const int SpinsBeforeYield = 2000;
     private readonly Worker[] workers;
     private readonly Lock oneJobAtATime = new();
     private delegate*<void*, int, void> invoke;
@@ -73,9 +77,7 @@ public sealed unsafe class WorkerPool : IDisposable
             Interlocked.Exchange(ref counters.Ticket, ((long)counters.Generation << 32) | (uint)count);
             for (var i = 0; i < Math.Min(workers.Length, count - 1); i++) workers[i].Wake();
             Work();
-            var spinner = new SpinWait();
-            while (Volatile.Read(ref counters.Done) != count)
-                spinner.SpinOnce(sleep1Threshold: -1);
+            WaitForTheRest(count);
             if (failure is not null) ExceptionDispatchInfo.Throw(failure);
         }
     }
@@ -103,6 +105,18 @@ public sealed unsafe class WorkerPool : IDisposable
 
     private static void Invoke<TBody>(void* state, int index) where TBody : struct, IParallelBody =>
         Unsafe.AsRef<TBody>(state).Execute(index);
+
+    private void WaitForTheRest(int count)
+    {
+        for (var spins = 0; spins < SpinsBeforeYield; spins++)
+        {
+            if (Volatile.Read(ref counters.Done) == count) return;
+            Thread.SpinWait(8);
+        }
+        // The thread with the last part is not running; what is in its place needs this processor or another.
+        var spinner = new SpinWait();
+        while (Volatile.Read(ref counters.Done) != count) spinner.SpinOnce(sleep1Threshold: -1);
+    }
 
     private void Work()
     {

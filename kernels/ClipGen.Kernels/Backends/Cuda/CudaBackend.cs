@@ -21,7 +21,7 @@ public sealed partial class CudaBackend : IBackend
     public const int LeastCapability = 80;
 
     /// <summary>Threads of a group at most: four warps, few enough that emulation on host threads stays bearable.</summary>
-    internal const int MostThreads = 128;
+    public const int MostThreads = 128;
 
     private readonly Context context;
     private readonly Accelerator accelerator;

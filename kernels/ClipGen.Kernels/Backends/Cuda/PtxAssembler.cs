@@ -32,6 +32,10 @@ public static partial class PtxAssembler
         Instruction().Matches(Run("cuobjdump", Require("cuobjdump"), ["--dump-sass", code])).GroupBy(match => match.Groups[1].Value).Select(group => (group.Key, group.Count()))
             .OrderByDescending(pair => pair.Item2).ThenBy(pair => pair.Key, StringComparer.Ordinal).ToArray());
 
+    /// <summary>A kernel's machine code as text, one instruction a line.</summary>
+    /// <inheritdoc cref="Assemble"/>
+    public static string Disassemble(string ptx, int capability) => WithCode(ptx, capability, (_, code) => Run("cuobjdump", Require("cuobjdump"), ["--dump-sass", code]));
+
     private static T WithCode<T>(string ptx, int capability, Func<string, string, T> use)
     {
         var assembler = Require("ptxas");
