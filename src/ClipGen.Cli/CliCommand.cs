@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.Text.Json;
+using System.Text.Json.Serialization;
 using ClipGen.Checkpoints;
 using ClipGen.Data;
 using ClipGen.Kernels;
@@ -15,6 +17,9 @@ public abstract class CliCommand(TextWriter output, TextWriter error)
 {
     /// <summary>Set to 1 to see where an unexpected failure came from.</summary>
     public const string StackTraceVariable = "CLIPGEN_STACKTRACE";
+
+    /// <summary>JSON in which what does not apply is left out.</summary>
+    protected static JsonSerializerOptions WithoutNulls { get; } = new() { DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull };
 
     /// <summary>Results, and nothing else.</summary>
     protected TextWriter Output => output;

@@ -97,11 +97,13 @@ internal sealed class ModelOptions
 
     private static string OptionOf(ModelKind kind) => $"--{kind.ToString().ToLowerInvariant()}";
 
-    private static string ShapesName(ModelKind kind) => $"{BuiltIn}-{kind.ToString().ToLowerInvariant()}.safetensors";
+    /// <summary>File name of one of the built-in models.</summary>
+    public static string ShapesName(ModelKind kind) => $"{BuiltIn}-{kind.ToString().ToLowerInvariant()}.safetensors";
 
     private static string NameOf(ModelKind kind) => kind switch { ModelKind.Clip => "CLIP", ModelKind.VqGan => "VQ-GAN", _ => "GPT" };
 
-    private static string[] ReleasedNames(ModelKind kind) => kind switch
+    /// <summary>File names under which a model is published, the first choice first.</summary>
+    public static string[] ReleasedNames(ModelKind kind) => kind switch
     {
         ModelKind.Clip => ["clip_vit_b32.pt", "ViT-B-32.pt"],
         ModelKind.VqGan => ["vqgan_coco.pt"],

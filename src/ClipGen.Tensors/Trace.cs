@@ -24,13 +24,13 @@ public sealed class Trace : IDisposable
     /// <summary>True while activations are recorded.</summary>
     public static bool IsOn => current is not null;
 
-    /// <summary>What was recorded, in order; a path that occurs again replaces the earlier value. Pictures are stored [N, C, H, W] as PyTorch does, everything else as it is. Values are empty where only shapes are recorded, and those are as they are.</summary>
+    /// <summary>What was recorded, in order; a path that occurs again replaces the earlier value. Pictures are stored [N, C, H, W] as PyTorch does, everything else as it is. Empty where only shapes are recorded.</summary>
     public List<(string Path, Shape Shape, float[] Values)> Activations { get; } = [];
 
     /// <summary>Shapes of the inputs that modules were last entered with, by path.</summary>
     public Dictionary<string, Shape> Inputs { get; } = [];
 
-    /// <summary>Shapes of what modules last made, by path: those that say so, which are the ones whose output has another shape than their input and no name of its own among the activations.</summary>
+    /// <summary>Shapes of what modules last made, by path, channels last: of all that record an activation, and of layers whose output has another shape than their input.</summary>
     public Dictionary<string, Shape> Outputs { get; } = [];
 
     /// <summary>Notes the output of a module and returns it.</summary>
@@ -50,12 +50,8 @@ public sealed class Trace : IDisposable
     public static Tensor Record(string path, Tensor value)
     {
         if (current is null) return value;
-        if (current.shapesOnly)
-        {
-            current.Activations.RemoveAll(a => a.Path == path);
-            current.Activations.Add((path, value.Shape, []));
-            return value;
-        }
+        Output(path, value);
+        if (current.shapesOnly) return value;
         Tensor? picture = null;
         if (value.Shape.Rank == 4) picture = value.ToChannelsFirst();
         var stored = picture ?? value;

@@ -89,6 +89,9 @@ public sealed class ProfileNode
     /// <summary>Places inside it, in the order of their first entry.</summary>
     public IReadOnlyCollection<ProfileNode> Children => children.Values;
 
+    /// <summary>This place and all places inside it, each before those inside it.</summary>
+    public IEnumerable<ProfileNode> All => Children.SelectMany(child => child.All).Prepend(this);
+
     /// <summary>Ops that were called from here, not from a place inside.</summary>
     public IReadOnlyCollection<OpTotal> Ops => ops.Values;
 

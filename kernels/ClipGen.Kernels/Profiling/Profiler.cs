@@ -37,6 +37,9 @@ public sealed class Profiler
     /// <summary>Name of the place this thread is in, for work that is done later on its behalf; null while nothing is profiled.</summary>
     public static string? Place => Volatile.Read(ref working) == 0 ? null : Track()?.Node.Name;
 
+    /// <summary>Ticks of <see cref="Stopwatch"/> in seconds.</summary>
+    public static double Seconds(long ticks) => (double)ticks / Stopwatch.Frequency;
+
     /// <summary>When the job began, in ticks of <see cref="Stopwatch"/>.</summary>
     public long Started { get; private set; }
 

@@ -49,15 +49,16 @@ public sealed class ProfilingBackend(IBackend inner) : WrappingBackend(inner)
     {
         var start = Stopwatch.GetTimestamp();
         call(Inner);
-        var returned = Stopwatch.GetTimestamp();
-        Inner.Synchronize();
-        Profiler.Note(work, start, returned, Stopwatch.GetTimestamp(), Inner.Memory.LiveBytes);
+        Note(work, start);
     }
 
-    private void Moved(string what, long start, double bytes)
+    private void Moved(string what, long start, double bytes) => Note(new OpWork(what, 0, bytes), start);
+
+    /// <summary>Notes a call that has just come back.</summary>
+    private void Note(OpWork work, long start)
     {
         var returned = Stopwatch.GetTimestamp();
         Inner.Synchronize();
-        Profiler.Note(new OpWork(what, 0, bytes), start, returned, Stopwatch.GetTimestamp(), Inner.Memory.LiveBytes);
+        Profiler.Note(work, start, returned, Stopwatch.GetTimestamp(), Inner.Memory.LiveBytes);
     }
 }

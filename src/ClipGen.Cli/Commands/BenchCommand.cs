@@ -18,8 +18,6 @@ internal sealed class BenchCommand(TextWriter output, TextWriter error) : CliCom
 
     private readonly Option<string?> compare = new("--compare") { Description = "Lines of an earlier bench --json: each case is told slower, faster or the same beyond noise, and a slower one makes the exit code 1" };
 
-    private static readonly JsonSerializerOptions Lines = new() { DefaultIgnoreCondition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull };
-
     private readonly GptWeightsOption weights = new();
     private readonly MixedPrecision amp = new();
 
@@ -89,12 +87,12 @@ internal sealed class BenchCommand(TextWriter output, TextWriter error) : CliCom
                     before_median_s = verdict?.Before,
                     ratio = verdict?.Ratio,
                     verdict = verdict?.Change,
-                }, Lines));
+                }, WithoutNulls));
             else
             {
                 if (!titled) Output.WriteLine($"{"case",-28} {"median",10} {"20 %",10} {"80 %",10} {"min",10} {"first",10}   {"GFLOP/s",8} {"GB/s",7}{(earlier is null ? "" : $"   {"before",10}  ratio")}");
                 titled = true;
-                Output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name,-28} {Time(times.Median),10} {Time(times.Percentile20),10} {Time(times.Percentile80),10} {Time(times.Least),10} {Time(times.First),10}   {test.Flops / times.Median / 1e9,8:F1} {test.Bytes / times.Median / 1e9,7:F1}{(earlier is null ? "" : verdict is null ? "   not measured before" : $"   {Time(verdict.Before),10}  {verdict.Ratio:F2} {verdict.Change}")}"));
+                Output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name,-28} {MeasuredText.Time(times.Median),10} {MeasuredText.Time(times.Percentile20),10} {MeasuredText.Time(times.Percentile80),10} {MeasuredText.Time(times.Least),10} {MeasuredText.Time(times.First),10}   {test.Flops / times.Median / 1e9,8:F1} {test.Bytes / times.Median / 1e9,7:F1}{(earlier is null ? "" : verdict is null ? "   not measured before" : $"   {MeasuredText.Time(verdict.Before),10}  {verdict.Ratio:F2} {verdict.Change}")}"));
             }
             if (parsed.GetValue(perOp) && test.Ops is { } ops) WriteOps(ops.Times, count, Common.IsJson(parsed) ? Error : Output);
         }
@@ -115,7 +113,7 @@ internal sealed class BenchCommand(TextWriter output, TextWriter error) : CliCom
         var all = ops.Sum(op => op.Seconds);
         foreach (var op in ops)
             table.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"  {op.Op,-18} {op.Calls / runs,7} calls {Time(op.Seconds / runs),10} {op.Seconds / all,6:P0}   {op.Flops / op.Seconds / 1e9,8:F1} {op.Bytes / op.Seconds / 1e9,7:F1}"));
+                $"  {op.Op,-18} {op.Calls / runs,7} calls {MeasuredText.Time(op.Seconds / runs),10} {op.Seconds / all,6:P0}   {op.Flops / op.Seconds / 1e9,8:F1} {op.Bytes / op.Seconds / 1e9,7:F1}"));
     }
 
     private static BenchCase Create(string name, Func<Device, BenchCase> create, Device device)
@@ -135,11 +133,4 @@ internal sealed class BenchCommand(TextWriter output, TextWriter error) : CliCom
         using var process = Process.GetCurrentProcess();
         return process.PeakWorkingSet64;
     }
-
-    private static string Time(double seconds) => seconds switch
-    {
-        < 1e-3 => string.Create(CultureInfo.InvariantCulture, $"{seconds * 1e6:F1} us"),
-        < 1 => string.Create(CultureInfo.InvariantCulture, $"{seconds * 1e3:F2} ms"),
-        _ => string.Create(CultureInfo.InvariantCulture, $"{seconds:F2} s"),
-    };
 }

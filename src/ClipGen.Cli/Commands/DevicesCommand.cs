@@ -58,13 +58,13 @@ internal sealed class DevicesCommand(TextWriter output, TextWriter error) : CliC
             }));
             return 0;
         }
-        Output.WriteLine($"cpu     {RuntimeInformation.ProcessArchitecture}, {Environment.ProcessorCount} processors, {(memory / (double)(1L << 30)).ToString("F1", CultureInfo.InvariantCulture)} GiB for this process");
+        Output.WriteLine($"cpu     {RuntimeInformation.ProcessArchitecture}, {Environment.ProcessorCount} processors, {MeasuredText.GiB(memory)} for this process");
         Output.WriteLine($"        SIMD: {level} (available: {string.Join(", ", SimdLevels.Available)}; {SimdLevels.Variable} forces one)");
         foreach (var p in peaks)
             Output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"        measured on {p.Threads} thread{(p.Threads == 1 ? "" : "s")}: {p.Flops / 1e9:F0} GFLOP/s multiply-add, {p.ReadBytes / 1e9:F1} GB/s read"));
         foreach (var (card, peak, problem) in cards)
         {
-            Output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"cuda:{card.Index}  {card.Name}, compute capability {card.Capability / 10}.{card.Capability % 10}, {card.Multiprocessors} multiprocessors, {card.MemoryBytes / (double)(1L << 30):F1} GiB, CUDA {card.Driver}"));
+            Output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"cuda:{card.Index}  {card.Name}, compute capability {card.Capability / 10}.{card.Capability % 10}, {card.Multiprocessors} multiprocessors, {MeasuredText.GiB(card.MemoryBytes)}, CUDA {card.Driver}"));
             Output.WriteLine(peak is null
                 ? $"        {problem}"
                 : string.Create(CultureInfo.InvariantCulture, $"        measured: {peak.Flops / 1e12:F1} TFLOP/s multiply-add, {peak.TensorCoreFlops / 1e12:F0} TFLOP/s bf16 on tensor cores, {peak.ReadBytes / 1e9:F0} GB/s read"));

@@ -4,6 +4,7 @@ using System.Runtime.InteropServices;
 using System.Text.Json;
 using ClipGen.Data;
 using ClipGen.Kernels;
+using ClipGen.Models;
 
 namespace ClipGen.Cli.Commands;
 
@@ -12,6 +13,9 @@ internal sealed class DoctorCommand(TextWriter output, TextWriter error) : CliCo
 {
     private const long LeastMemory = 2L << 30;
     private const long LeastDisk = 4L << 30;
+
+    // Those that a picture takes.
+    private static readonly ModelKind[] Models = [ModelKind.Clip, ModelKind.VqGan, ModelKind.Gpt];
 
     private enum Health
     {
@@ -69,8 +73,8 @@ internal sealed class DoctorCommand(TextWriter output, TextWriter error) : CliCo
     {
         var bytes = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
         return bytes >= LeastMemory
-            ? new("memory", Health.Good, $"{GiB(bytes)} for this process", null)
-            : new("memory", Health.Optional, $"{GiB(bytes)} for this process", "enough for the built-in model; the released ones take 2 GiB");
+            ? new("memory", Health.Good, $"{MeasuredText.GiB(bytes)} for this process", null)
+            : new("memory", Health.Optional, $"{MeasuredText.GiB(bytes)} for this process", "enough for the built-in model; the released ones take 2 GiB");
     }
 
     private static Finding Disk()
@@ -80,8 +84,8 @@ internal sealed class DoctorCommand(TextWriter output, TextWriter error) : CliCo
         {
             var free = new DriveInfo(folder).AvailableFreeSpace;
             return free >= LeastDisk
-                ? new("disk", Health.Good, $"{GiB(free)} free in {folder}", null)
-                : new("disk", Health.Optional, $"{GiB(free)} free in {folder}", "the released files take 2.3 GiB, and each checkpoint of a full-size training up to 4; free some, or work elsewhere");
+                ? new("disk", Health.Good, $"{MeasuredText.GiB(free)} free in {folder}", null)
+                : new("disk", Health.Optional, $"{MeasuredText.GiB(free)} free in {folder}", "the released files take 2.3 GiB, and each checkpoint of a full-size training up to 4; free some, or work elsewhere");
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or ArgumentException)
         {
@@ -106,7 +110,7 @@ internal sealed class DoctorCommand(TextWriter output, TextWriter error) : CliCo
 
     private static Finding BuiltInModel()
     {
-        string[] names = ["shapes-clip.safetensors", "shapes-vqgan.safetensors", "shapes-gpt.safetensors"];
+        string[] names = [.. Models.Select(ModelOptions.ShapesName)];
         var folder = KnownFiles.PretrainedFolders.FirstOrDefault(folder => names.All(name => File.Exists(Path.Combine(folder, name))));
         return folder is not null
             ? new("built-in model", Health.Good, folder, null)
@@ -115,7 +119,7 @@ internal sealed class DoctorCommand(TextWriter output, TextWriter error) : CliCo
 
     private static Finding ReleasedFiles()
     {
-        string[][] names = [["clip_vit_b32.pt", "ViT-B-32.pt"], ["vqgan_coco.pt"], ["gpt_coco.pt"]];
+        string[][] names = [.. Models.Select(ModelOptions.ReleasedNames)];
         var folders = KnownFiles.PretrainedFolders.ToList();
         var missing = names.Where(any => !folders.Any(folder => any.Any(name => File.Exists(Path.Combine(folder, name))))).Select(any => any[0]).ToList();
         return missing.Count == 0
@@ -142,8 +146,6 @@ internal sealed class DoctorCommand(TextWriter output, TextWriter error) : CliCo
     private static Finding Assembler() => PtxAssembler.Path is { } path
         ? new("ptxas", Health.Good, path, null)
         : new("ptxas", Health.Optional, "not found", "only for `kernels stats` and the tests of kernels' registers: the CUDA toolkit (Debian: nvidia-cuda-toolkit), or CUDA_HOME");
-
-    private static string GiB(long bytes) => string.Create(CultureInfo.InvariantCulture, $"{bytes / (double)(1L << 30):F1} GiB");
 
     /// <summary>What was looked at, how it is, and what to do about it.</summary>
     private sealed record Finding(string What, Health Health, string Found, string? Remedy);

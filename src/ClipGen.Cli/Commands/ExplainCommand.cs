@@ -60,7 +60,7 @@ internal sealed class ExplainCommand(TextWriter output, TextWriter error) : CliC
             }));
             return 0;
         }
-        Output.WriteLine($"{title}: {explanation.Modules[0].Parameters.ToString("N0", CultureInfo.InvariantCulture)} parameters, one run of {count} takes {Profiling.ProfileTable.Time(explanation.Seconds)} on {device.Name}, at most {Profiling.ProfilePage.Bytes(explanation.PeakBytes)} in use");
+        Output.WriteLine($"{title}: {explanation.Modules[0].Parameters.ToString("N0", CultureInfo.InvariantCulture)} parameters, one run of {count} takes {MeasuredText.Time(explanation.Seconds)} on {device.Name}, at most {MeasuredText.Bytes(explanation.PeakBytes)} in use");
         Output.WriteLine();
         Output.WriteLine($"{"module",-44} {"class",-14} {"in",-20} {"out",-20} {"parameters",12} {"GFLOP",8} {"time",6}");
         foreach (var line in explanation.Modules.Where(line => line.Depth <= levels))

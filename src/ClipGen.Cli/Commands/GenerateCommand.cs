@@ -14,7 +14,6 @@ namespace ClipGen.Cli.Commands;
 internal sealed class GenerateCommand(TextWriter output, TextWriter error) : CliCommand(output, error)
 {
     private const int GifDelay = 120;
-    private static readonly JsonSerializerOptions Sparse = new() { DefaultIgnoreCondition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingNull };
 
     private readonly Option<string> text = new("--text") { Description = "What should be on the picture", Required = true };
     private readonly Option<string> outFile = new("--out") { Description = "Picture to write (.png, .jpg, .webp)", DefaultValueFactory = _ => "sample.png" };
@@ -175,7 +174,7 @@ internal sealed class GenerateCommand(TextWriter output, TextWriter error) : Cli
                 explanation = explained,
                 kept = result.Order.Select((n, rank) => new { rank = rank + 1, candidate = n, score = result.Scores[n] }),
                 scores = result.Scores,
-            }, Sparse));
+            }, WithoutNulls));
             return;
         }
         Output.WriteLine("rank  candidate  score");

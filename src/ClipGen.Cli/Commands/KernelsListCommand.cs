@@ -8,19 +8,19 @@ namespace ClipGen.Cli.Commands;
 /// <summary><c>kernels list</c>: every CUDA kernel, and what it takes of a card.</summary>
 internal sealed class KernelsListCommand(TextWriter output, TextWriter error) : CliCommand(output, error)
 {
-    private readonly Option<int> capability = new("--capability") { Description = "Compute capability to assemble for, times ten: 80 or 90", DefaultValueFactory = _ => 90 };
+    private readonly KernelOptions options = new("assemble");
 
     public override Command Create()
     {
         var command = Command("list", "Lists every CUDA kernel; with registers, shared memory and spills where the CUDA toolkit is installed. Needs no GPU.", Run, "clipgen kernels list", "clipgen kernels list --json");
-        command.Add(capability);
+        options.AddCapabilityTo(command);
         Common.AddTo(command);
         return command;
     }
 
     private int Run(ParseResult parsed, CancellationToken cancellation)
     {
-        var target = KernelsPtxCommand.Capability(parsed.GetValue(capability));
+        var target = options.Capability(parsed);
         if (PtxAssembler.Path is null) Warn(parsed, "ptxas was not found, so registers, shared memory and spills are not shown; install the CUDA toolkit, or set CUDA_HOME");
         List<(string Name, KernelResources? Resources)> rows = [];
         using (var line = new ProgressLine(Error, Common.Quiet(parsed)))

@@ -8,16 +8,13 @@ namespace ClipGen.Cli.Commands;
 /// <summary><c>kernels stats</c>: a kernel as machine code.</summary>
 internal sealed class KernelsStatsCommand(TextWriter output, TextWriter error) : CliCommand(output, error)
 {
-    private readonly Argument<string> name = new("NAME") { Description = "A kernel's name, as kernels list shows it; without its types where that is enough" };
-    private readonly Option<int> capability = new("--capability") { Description = "Compute capability to assemble for, times ten: 80 or 90", DefaultValueFactory = _ => 90 };
-
+    private readonly KernelOptions options = new("assemble");
     private readonly Option<int> threads = new("--group") { Description = "Threads of a group, for the occupancy", DefaultValueFactory = _ => CudaBackend.MostThreads };
 
     public override Command Create()
     {
         var command = Command("stats", "Shows what a CUDA kernel takes of a card, and how often each machine instruction stands in it. Needs the CUDA toolkit, but no GPU.", Run, "clipgen kernels stats LayerNorm");
-        command.Add(name);
-        command.Add(capability);
+        options.AddTo(command);
         command.Add(threads);
         Common.AddTo(command);
         return command;
@@ -25,10 +22,10 @@ internal sealed class KernelsStatsCommand(TextWriter output, TextWriter error) :
 
     private int Run(ParseResult parsed, CancellationToken cancellation)
     {
-        var target = KernelsPtxCommand.Capability(parsed.GetValue(capability));
-        var kernel = KernelsPtxCommand.Find(parsed.GetValue(name)!);
+        var target = options.Capability(parsed);
+        var kernel = options.Kernel(parsed);
         var group = parsed.GetValue(threads) is >= 1 and <= 1024 and var given ? given : throw new UsageException($"--group {parsed.GetValue(threads)}: must be between 1 and 1024");
-        if (PtxAssembler.Path is null) throw new JobException("kernels stats: ptxas was not found; install the CUDA toolkit, or set CUDA_HOME");
+        KernelOptions.RequireAssembler(parsed);
         var ptx = CudaKernels.Ptx(kernel, target);
         var resources = PtxAssembler.Assemble(ptx, target);
         var occupancy = CudaOccupancy.Capabilities.ToDictionary(card => card, card => CudaOccupancy.Of(resources, group, card));

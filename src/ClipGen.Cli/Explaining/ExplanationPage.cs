@@ -24,19 +24,8 @@ internal static class ExplanationPage
     {
         var best = result.Pictures[explanation.Candidate];
         var html = new StringBuilder();
+        html.Append(HtmlPage.Begin(prompt, EmbeddedText.Read("explain.css"), images: true, scripts: true));
         html.Append(CultureInfo.InvariantCulture, $"""
-            <!DOCTYPE html>
-            <html lang="en">
-            <head>
-            <meta charset="utf-8">
-            <meta name="viewport" content="width=device-width, initial-scale=1">
-            <meta name="color-scheme" content="light dark">
-            <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
-            <title>{HtmlText.Of(prompt)}</title>
-            <style>
-            {HtmlReport.StyleSheet}{EmbeddedText.Read("explain.css")}</style>
-            </head>
-            <body><main>
             <header><h1>From a sentence to a picture</h1><p class="model">“{HtmlText.Of(prompt)}”</p>
             <p class="facts">seed {settings.Seed} · {settings.Candidates} candidates · temperature {settings.Temperature} · candidate {explanation.Candidate} is the best and is shown</p></header>
 

@@ -64,10 +64,10 @@ internal static class ChromeTrace
         json.WriteNumber("pid", 1);
         json.WriteNumber("tid", thread);
         json.WriteNumber("ts", Microseconds(report, happened.Start));
-        json.WriteNumber("dur", Math.Round(ProfileReport.Seconds(happened.End - happened.Start) * 1e6, 3));
+        json.WriteNumber("dur", Math.Round(Profiler.Seconds(happened.End - happened.Start) * 1e6, 3));
         if (happened.Op is not null)
         {
-            var seconds = ProfileReport.Seconds(happened.End - happened.Start);
+            var seconds = Profiler.Seconds(happened.End - happened.Start);
             json.WriteStartObject("args");
             json.WriteString("place", happened.Place.Name);
             json.WriteNumber("flops", happened.Work.Flops);
@@ -79,5 +79,5 @@ internal static class ChromeTrace
         json.WriteEndObject();
     }
 
-    private static double Microseconds(ProfileReport report, long ticks) => Math.Round(ProfileReport.Seconds(ticks - report.Profiler.Started) * 1e6, 3);
+    private static double Microseconds(ProfileReport report, long ticks) => Math.Round(Profiler.Seconds(ticks - report.Profiler.Started) * 1e6, 3);
 }

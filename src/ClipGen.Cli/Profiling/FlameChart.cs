@@ -37,15 +37,15 @@ internal static class FlameChart
             if (node.Parent is not null) Draw("host", node.HostTicks, 0, "host", x, row);
         }
 
-        double Pixels(long ticks) => ProfileReport.Seconds(ticks) / report.WallSeconds * Width;
+        double Pixels(long ticks) => Profiler.Seconds(ticks) / report.WallSeconds * Width;
 
         bool Draw(string name, long ticks, long calls, string kind, double x, int row)
         {
             var width = Pixels(ticks);
             if (width < Least) return false;
             rows = Math.Max(rows, row);
-            var seconds = ProfileReport.Seconds(ticks);
-            ProfilePage.Bar(bars, kind, x, row * RowHeight, width, RowHeight - 1, $"{name}\n{(calls > 0 ? $"{calls.ToString("N0", CultureInfo.InvariantCulture)} calls, " : "")}{ProfileTable.Time(seconds)}, {ProfilePage.Percent(seconds / report.WallSeconds)}");
+            var seconds = Profiler.Seconds(ticks);
+            ProfilePage.Bar(bars, kind, x, row * RowHeight, width, RowHeight - 1, $"{name}\n{(calls > 0 ? $"{calls.ToString("N0", CultureInfo.InvariantCulture)} calls, " : "")}{MeasuredText.Time(seconds)}, {ProfilePage.Percent(seconds / report.WallSeconds)}");
             var letters = (int)((width - 6) / 6.6);
             if (letters >= 3) bars.Append(CultureInfo.InvariantCulture, $"<text x=\"{x + 3:F1}\" y=\"{row * RowHeight + 15:F0}\" pointer-events=\"none\">{HtmlText.Of(name.Length <= letters ? name : name[..(letters - 1)] + "…")}</text>\n");
             return true;

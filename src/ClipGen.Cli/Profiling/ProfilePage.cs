@@ -12,23 +12,12 @@ internal static class ProfilePage
     public static string Render(ProfileReport report, DateTimeOffset now)
     {
         var html = new StringBuilder();
+        html.Append(HtmlPage.Begin($"profile: {report.Command}", EmbeddedText.Read("profile.css"), scripts: true));
         html.Append(CultureInfo.InvariantCulture, $"""
-            <!DOCTYPE html>
-            <html lang="en">
-            <head>
-            <meta charset="utf-8">
-            <meta name="viewport" content="width=device-width, initial-scale=1">
-            <meta name="color-scheme" content="light dark">
-            <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
-            <title>profile: {HtmlText.Of(report.Command)}</title>
-            <style>
-            {HtmlReport.StyleSheet}{EmbeddedText.Read("profile.css")}</style>
-            </head>
-            <body><main>
             <header><h1>Profile</h1><pre>{HtmlText.Of(report.Command)}</pre>
             <p class="facts">{HtmlText.Of(report.Device is { } device ? $"{device.Name}, {device.Threads} threads" : "no device")} · {now.ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture)}</p></header>
             <div class="cells">
-            {Cell(ProfileTable.Time(report.WallSeconds), "wall time")}{Cell(Percent(report.OpSeconds / report.WallSeconds), "of it in ops")}{Cell(Number(report.Ops.Sum(op => op.Flops) / report.OpSeconds / 1e9) + " GFLOP/s", "over all ops")}{Cell(Bytes(report.PeakBytes), "peak of device memory")}{(report.Peaks is { } peaks ? Cell($"{Number(peaks.Flops / 1e9)} GFLOP/s", "measured peak, multiply-adds") + Cell($"{Number(peaks.ReadBytes / 1e9)} GB/s", "measured peak, memory read") : "")}
+            {Cell(MeasuredText.Time(report.WallSeconds), "wall time")}{Cell(Percent(report.OpSeconds / report.WallSeconds), "of it in ops")}{Cell(Number(report.Ops.Sum(op => op.Flops) / report.OpSeconds / 1e9) + " GFLOP/s", "over all ops")}{Cell(MeasuredText.Bytes(report.PeakBytes), "peak of device memory")}{(report.Peaks is { } peaks ? Cell($"{Number(peaks.Flops / 1e9)} GFLOP/s", "measured peak, multiply-adds") + Cell($"{Number(peaks.ReadBytes / 1e9)} GB/s", "measured peak, memory read") : "")}
             </div>
 
             """);
@@ -48,20 +37,13 @@ internal static class ProfilePage
 
     internal static string Percent(double share) => share.ToString("P1", CultureInfo.InvariantCulture);
 
-    internal static string Bytes(double bytes) => bytes switch
-    {
-        >= 1 << 30 => string.Create(CultureInfo.InvariantCulture, $"{bytes / (1 << 30):F2} GiB"),
-        >= 1 << 20 => string.Create(CultureInfo.InvariantCulture, $"{bytes / (1 << 20):F1} MiB"),
-        _ => string.Create(CultureInfo.InvariantCulture, $"{bytes / 1024:F1} KiB"),
-    };
-
     private static void WriteOps(StringBuilder html, ProfileReport report)
     {
         html.Append("<section><h2>Ops</h2>\n<div class=\"card\"><table id=\"ops\"><thead><tr><th data-sort>op</th><th data-sort class=\"number\">calls</th><th data-sort class=\"number down\">time</th><th data-sort class=\"number\">share</th><th data-sort class=\"number\">GFLOP/s</th><th data-sort class=\"number\">GB/s</th><th data-sort class=\"number\">of roof</th><th data-sort>roof</th></tr></thead><tbody>\n");
         foreach (var op in report.Ops)
         {
             var share = report.Share(op);
-            html.Append(CultureInfo.InvariantCulture, $"<tr><td>{HtmlText.Of(op.Op)}</td>{Value(op.Calls, op.Calls.ToString("N0", CultureInfo.InvariantCulture))}{Value(op.Seconds, ProfileTable.Time(op.Seconds))}{Value(op.Seconds, Percent(op.Seconds / report.WallSeconds))}{Value(op.Flops / op.Seconds, Number(op.Flops / op.Seconds / 1e9))}{Value(op.Bytes / op.Seconds, Number(op.Bytes / op.Seconds / 1e9))}{(double.IsNaN(share) ? "<td></td>" : Value(share, share.ToString("P0", CultureInfo.InvariantCulture)))}<td>{report.Roof(op.Flops, op.Bytes)}</td></tr>\n");
+            html.Append(CultureInfo.InvariantCulture, $"<tr><td>{HtmlText.Of(op.Op)}</td>{Value(op.Calls, op.Calls.ToString("N0", CultureInfo.InvariantCulture))}{Value(op.Seconds, MeasuredText.Time(op.Seconds))}{Value(op.Seconds, Percent(op.Seconds / report.WallSeconds))}{Value(op.Flops / op.Seconds, Number(op.Flops / op.Seconds / 1e9))}{Value(op.Bytes / op.Seconds, Number(op.Bytes / op.Seconds / 1e9))}{(double.IsNaN(share) ? "<td></td>" : Value(share, share.ToString("P0", CultureInfo.InvariantCulture)))}<td>{report.Roof(op.Flops, op.Bytes)}</td></tr>\n");
         }
         html.Append("</tbody></table></div></section>\n");
     }
@@ -72,7 +54,7 @@ internal static class ProfilePage
         foreach (var place in report.Places)
         {
             var rate = place.AllOps.Seconds > 0 ? place.AllOps.Flops / place.AllOps.Seconds : 0;
-            html.Append(CultureInfo.InvariantCulture, $"<tr><td class=\"place\">{new string(' ', 2 * (place.Depth - 1))}{HtmlText.Of(place.Name)}</td>{Value(place.Calls, place.Calls.ToString("N0", CultureInfo.InvariantCulture))}{Value(place.Seconds, ProfileTable.Time(place.Seconds))}{Value(place.Seconds, Percent(place.Seconds / report.WallSeconds))}{Value(place.OwnOps.Seconds, ProfileTable.Time(place.OwnOps.Seconds))}{Value(place.HostSeconds, ProfileTable.Time(place.HostSeconds))}{Value(place.AllOps.Flops, Number(place.AllOps.Flops / 1e9))}{Value(rate, Number(rate / 1e9))}</tr>\n");
+            html.Append(CultureInfo.InvariantCulture, $"<tr><td class=\"place\">{new string(' ', 2 * (place.Depth - 1))}{HtmlText.Of(place.Name)}</td>{Value(place.Calls, place.Calls.ToString("N0", CultureInfo.InvariantCulture))}{Value(place.Seconds, MeasuredText.Time(place.Seconds))}{Value(place.Seconds, Percent(place.Seconds / report.WallSeconds))}{Value(place.OwnOps.Seconds, MeasuredText.Time(place.OwnOps.Seconds))}{Value(place.HostSeconds, MeasuredText.Time(place.HostSeconds))}{Value(place.AllOps.Flops, Number(place.AllOps.Flops / 1e9))}{Value(rate, Number(rate / 1e9))}</tr>\n");
         }
         html.Append("</tbody></table></div></section>\n");
     }

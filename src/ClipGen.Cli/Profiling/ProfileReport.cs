@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using ClipGen.Kernels;
 
 namespace ClipGen.Cli.Profiling;
@@ -6,12 +5,10 @@ namespace ClipGen.Cli.Profiling;
 /// <summary>A profile in seconds: what the table, the trace and the page are made from.</summary>
 internal sealed class ProfileReport
 {
-    private const double TickSeconds = 1.0;
-
     public ProfileReport(string command, Profiler profiler, ProfiledDevice? device, ProfilePeaks? peaks, long peakBytes)
     {
         (Command, Profiler, Device, Peaks, PeakBytes) = (command, profiler, device, peaks, peakBytes);
-        WallSeconds = Seconds(profiler.Ended - profiler.Started);
+        WallSeconds = Profiler.Seconds(profiler.Ended - profiler.Started);
         var main = profiler.Tracks.FirstOrDefault();
         Places = main is null ? [] : [.. Walk(main.Root, 0, "").Skip(1)];
         Ops = Totals(main is null ? [] : [main]);
@@ -60,13 +57,8 @@ internal sealed class ProfileReport
     /// <summary>The least time for the work over the time it took; above 1 where data came from caches, NaN where no roof was measured.</summary>
     public double Share(OpLine op) => Peaks is null ? double.NaN : Peaks.Floor(op.Flops, op.Bytes) / op.Seconds;
 
-    /// <summary>Ticks of the clock in seconds.</summary>
-    public static double Seconds(long ticks) => ticks * TickSeconds / Stopwatch.Frequency;
-
     private static IReadOnlyList<OpLine> Totals(IEnumerable<ProfileTrack> tracks) =>
-        [.. tracks.SelectMany(track => Nodes(track.Root)).SelectMany(node => node.Ops).GroupBy(op => op.Op, StringComparer.Ordinal).Select(group => OpLine.Of(group.Key, group)).OrderByDescending(op => op.Seconds)];
-
-    private static IEnumerable<ProfileNode> Nodes(ProfileNode node) => node.Children.SelectMany(Nodes).Prepend(node);
+        [.. tracks.SelectMany(track => track.Root.All).SelectMany(node => node.Ops).GroupBy(op => op.Op, StringComparer.Ordinal).Select(group => OpLine.Of(group.Key, group)).OrderByDescending(op => op.Seconds)];
 
     private static IEnumerable<PlaceLine> Walk(ProfileNode node, int depth, string top)
     {
@@ -83,7 +75,7 @@ internal sealed record OpLine(string Op, long Calls, double Seconds, double Call
     public static OpLine Of(string op, IEnumerable<OpTotal> totals)
     {
         var all = totals.ToList();
-        return new OpLine(op, all.Sum(t => t.Calls), ProfileReport.Seconds(all.Sum(t => t.Ticks)), ProfileReport.Seconds(all.Sum(t => t.CallTicks)), all.Sum(t => t.Flops), all.Sum(t => t.Bytes));
+        return new OpLine(op, all.Sum(t => t.Calls), Profiler.Seconds(all.Sum(t => t.Ticks)), Profiler.Seconds(all.Sum(t => t.CallTicks)), all.Sum(t => t.Flops), all.Sum(t => t.Bytes));
     }
 }
 
@@ -93,10 +85,10 @@ internal sealed class PlaceLine
     public PlaceLine(ProfileNode node, int depth, string top)
     {
         (Node, Depth, Top) = (node, depth, top);
-        Seconds = ProfileReport.Seconds(node.Ticks);
+        Seconds = Profiler.Seconds(node.Ticks);
         OwnOps = OpLine.Of("", node.Ops);
-        HostSeconds = ProfileReport.Seconds(node.HostTicks);
-        AllOps = OpLine.Of("", Below(node).SelectMany(inner => inner.Ops));
+        HostSeconds = Profiler.Seconds(node.HostTicks);
+        AllOps = OpLine.Of("", node.All.SelectMany(inner => inner.Ops));
     }
 
     public ProfileNode Node { get; }
@@ -122,6 +114,4 @@ internal sealed class PlaceLine
 
     /// <summary>In neither an op nor a place inside.</summary>
     public double HostSeconds { get; }
-
-    private static IEnumerable<ProfileNode> Below(ProfileNode node) => node.Children.SelectMany(Below).Prepend(node);
 }

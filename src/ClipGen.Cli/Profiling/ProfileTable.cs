@@ -16,7 +16,7 @@ internal static class ProfileTable
         var onCard = report.Device?.Name.StartsWith("cuda", StringComparison.Ordinal) == true;
         output.WriteLine($"{"op",-24} {"calls",9} {"time",10} {"share",6}   {"GFLOP/s",8} {"GB/s",7}   {"of roof",-14}{(onCard ? "  until it returns" : "")}");
         foreach (var op in report.Ops)
-            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{op.Op,-24} {op.Calls,9} {Time(op.Seconds),10} {op.Seconds / wall,6:P1}   {op.Flops / op.Seconds / 1e9,8:F1} {op.Bytes / op.Seconds / 1e9,7:F1}   {Roof(report, op),-14}{(onCard ? $"  {Time(op.CallSeconds),10}" : "")}").TrimEnd());
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{op.Op,-24} {op.Calls,9} {MeasuredText.Time(op.Seconds),10} {op.Seconds / wall,6:P1}   {op.Flops / op.Seconds / 1e9,8:F1} {op.Bytes / op.Seconds / 1e9,7:F1}   {Roof(report, op),-14}{(onCard ? $"  {MeasuredText.Time(op.CallSeconds),10}" : "")}").TrimEnd());
         output.WriteLine(Row("all ops", report.OpSeconds, wall));
         foreach (var (phase, seconds) in report.Host.Where(part => part.Seconds / wall >= LeastShare)) output.WriteLine(Row($"host: {phase}", seconds, wall));
         var small = report.Host.Where(part => part.Seconds / wall < LeastShare).Sum(part => part.Seconds);
@@ -24,14 +24,14 @@ internal static class ProfileTable
         output.WriteLine(Row("host: outside all phases", report.OutsideSeconds, wall));
         output.WriteLine(Row("wall time", wall, wall));
         foreach (var op in report.OtherThreads)
-            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  other threads: {op.Op}, {op.Calls} calls, {Time(op.Seconds)}"));
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  other threads: {op.Op}, {op.Calls} calls, {MeasuredText.Time(op.Seconds)}"));
 
         List<PlaceLine> shown = [.. report.Places.Where(place => place.Seconds / wall >= LeastShare).OrderByDescending(place => place.Seconds).Take(MostPlaces)];
         if (shown.Count == 0) return;
         output.WriteLine();
         output.WriteLine($"{"place",-52} {"calls",7} {"time",10} {"share",6}   {"in ops",10}   {"GFLOP/s",8}");
         foreach (var place in report.Places.Where(shown.Contains))
-            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Indented(place),-52} {place.Calls,7} {Time(place.Seconds),10} {place.Seconds / wall,6:P1}   {Time(place.AllOps.Seconds),10}   {(place.AllOps.Seconds > 0 ? place.AllOps.Flops / place.AllOps.Seconds / 1e9 : 0),8:F1}"));
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Indented(place),-52} {place.Calls,7} {MeasuredText.Time(place.Seconds),10} {place.Seconds / wall,6:P1}   {MeasuredText.Time(place.AllOps.Seconds),10}   {(place.AllOps.Seconds > 0 ? place.AllOps.Flops / place.AllOps.Seconds / 1e9 : 0),8:F1}"));
         var rest = report.Places.Count - shown.Count;
         if (rest > 0) output.WriteLine($"({rest} places of less time are on the page)");
     }
@@ -56,14 +56,6 @@ internal static class ProfileTable
         page,
     });
 
-    /// <summary>A time with three or four digits.</summary>
-    internal static string Time(double seconds) => seconds switch
-    {
-        < 1e-3 => string.Create(CultureInfo.InvariantCulture, $"{seconds * 1e6:F1} us"),
-        < 1 => string.Create(CultureInfo.InvariantCulture, $"{seconds * 1e3:F2} ms"),
-        _ => string.Create(CultureInfo.InvariantCulture, $"{seconds:F2} s"),
-    };
-
     /// <summary>Share of the lower roof and which it is.</summary>
     internal static string Roof(ProfileReport report, OpLine op)
     {
@@ -83,7 +75,7 @@ internal static class ProfileTable
         of_roof = double.IsNaN(report.Share(op)) ? (double?)null : report.Share(op),
     };
 
-    private static string Row(string what, double seconds, double wall) => string.Create(CultureInfo.InvariantCulture, $"{what,-24} {"",9} {Time(seconds),10} {seconds / wall,6:P1}");
+    private static string Row(string what, double seconds, double wall) => string.Create(CultureInfo.InvariantCulture, $"{what,-24} {"",9} {MeasuredText.Time(seconds),10} {seconds / wall,6:P1}");
 
     private static string Indented(PlaceLine place)
     {

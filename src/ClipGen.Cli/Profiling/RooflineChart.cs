@@ -40,7 +40,7 @@ internal static class RooflineChart
     }
 
     private static string Hint(ProfileReport report, OpLine op) => string.Create(CultureInfo.InvariantCulture,
-        $"{op.Op}\n{op.Calls:N0} calls, {ProfileTable.Time(op.Seconds)}\n{op.Flops / op.Seconds / 1e9:F1} GFLOP/s, {op.Bytes / op.Seconds / 1e9:F1} GB/s\n{op.Flops / op.Bytes:F2} flops per byte\n{ProfileTable.Roof(report, op).Trim()}");
+        $"{op.Op}\n{op.Calls:N0} calls, {MeasuredText.Time(op.Seconds)}\n{op.Flops / op.Seconds / 1e9:F1} GFLOP/s, {op.Bytes / op.Seconds / 1e9:F1} GB/s\n{op.Flops / op.Bytes:F2} flops per byte\n{ProfileTable.Roof(report, op).Trim()}");
 
     private static string Label(double value) => value is >= 1000 or < 0.001 ? value.ToString("0e0", CultureInfo.InvariantCulture) : value.ToString("0.###", CultureInfo.InvariantCulture);
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using ClipGen.Kernels;
+using ClipGen.Training.Reporting;
 
 namespace ClipGen.Cli.Profiling;
 
@@ -35,7 +36,7 @@ internal static class TimelineChart
                     if (end < last + Finest) continue;
                     last = end;
                     var name = happened.Op is null ? happened.Place.Name : $"{happened.Op} in {happened.Place.Name}";
-                    ProfilePage.Bar(svg, row == depth ? "op" : $"d{row}", start, row * RowHeight, end - start, RowHeight - 2, $"{name}\n{ProfileTable.Time(ProfileReport.Seconds(happened.End - happened.Start))}");
+                    ProfilePage.Bar(svg, row == depth ? "op" : $"d{row}", start, row * RowHeight, end - start, RowHeight - 2, $"{name}\n{MeasuredText.Time(Profiler.Seconds(happened.End - happened.Start))}");
                 }
             }
         }
@@ -66,23 +67,21 @@ internal static class TimelineChart
             path.Append(CultureInfo.InvariantCulture, $" L{Left + i} {bottom - held / most * (bottom - 10):F1}");
         }
         path.Append(CultureInfo.InvariantCulture, $" L{Left + columns.Length - 1} {bottom} Z");
-        svg.Append(CultureInfo.InvariantCulture, $"<path class=\"memory\" d=\"{path}\"/><text class=\"soft\" x=\"2\" y=\"16\">{ProfilePage.Bytes(most)}</text><text class=\"soft\" x=\"2\" y=\"{bottom}\">0</text>\n");
+        svg.Append(CultureInfo.InvariantCulture, $"<path class=\"memory\" d=\"{path}\"/><text class=\"soft\" x=\"2\" y=\"16\">{MeasuredText.Bytes(most)}</text><text class=\"soft\" x=\"2\" y=\"{bottom}\">0</text>\n");
         Axis(svg, report, bottom);
         return svg.Append("</svg>\n").ToString();
     }
 
-    private static double X(ProfileReport report, long ticks) => Left + ProfileReport.Seconds(ticks - report.Profiler.Started) / report.WallSeconds * (Width - Left - Right);
+    private static double X(ProfileReport report, long ticks) => Left + Profiler.Seconds(ticks - report.Profiler.Started) / report.WallSeconds * (Width - Left - Right);
 
     private static void Axis(StringBuilder svg, ProfileReport report, double y)
     {
         svg.Append(CultureInfo.InvariantCulture, $"<line class=\"axis\" x1=\"{Left}\" x2=\"{Width - Right}\" y1=\"{y}\" y2=\"{y}\"/>\n");
-        var rough = report.WallSeconds / 8;
-        var power = Math.Pow(10, Math.Floor(Math.Log10(rough)));
-        var step = power * (rough / power) switch { < 1.5 => 1, < 3.5 => 2, < 7.5 => 5, _ => 10 };
+        var step = PlotAxis.RoundStep(report.WallSeconds / 8);
         for (var i = 0; i * step <= report.WallSeconds; i++)
         {
             var x = Left + i * step / report.WallSeconds * (Width - Left - Right);
-            svg.Append(CultureInfo.InvariantCulture, $"<line class=\"axis\" x1=\"{x:F1}\" x2=\"{x:F1}\" y1=\"{y}\" y2=\"{y + 4}\"/><text class=\"soft\" text-anchor=\"{(i == 0 ? "start" : "middle")}\" x=\"{x:F1}\" y=\"{y + 17}\">{(i == 0 ? "0" : ProfileTable.Time(i * step))}</text>\n");
+            svg.Append(CultureInfo.InvariantCulture, $"<line class=\"axis\" x1=\"{x:F1}\" x2=\"{x:F1}\" y1=\"{y}\" y2=\"{y + 4}\"/><text class=\"soft\" text-anchor=\"{(i == 0 ? "start" : "middle")}\" x=\"{x:F1}\" y=\"{y + 17}\">{(i == 0 ? "0" : MeasuredText.Time(i * step))}</text>\n");
         }
     }
 }

@@ -35,16 +35,15 @@ public sealed record ModelExplanation(IReadOnlyList<ModuleLine> Modules, double 
             {
                 run();
                 (inputs, outputs) = (trace.Inputs, trace.Outputs);
-                foreach (var (path, shape, _) in trace.Activations) outputs[path] = shape;
             }
             run();
             backend.ResetPeak();
             var profiler = new Profiler();
             using (profiler.Start()) run();
             var spent = Spent(profiler);
-            var all = profiler.Tracks.SelectMany(track => Nodes(track.Root)).SelectMany(node => node.Ops).ToList();
+            var all = profiler.Tracks.SelectMany(track => track.Root.All).SelectMany(node => node.Ops).ToList();
             var places = inputs.Keys.Select((path, index) => (path, index)).ToDictionary(pair => pair.path, pair => pair.index);
-            var seconds = (double)(profiler.Ended - profiler.Started) / System.Diagnostics.Stopwatch.Frequency;
+            var seconds = Profiler.Seconds(profiler.Ended - profiler.Started);
             List<ModuleLine> lines = [];
             Add(model, 0);
             lines[0] = lines[0] with { Seconds = seconds, Flops = all.Sum(op => op.Flops) };
@@ -54,7 +53,7 @@ public sealed record ModelExplanation(IReadOnlyList<ModuleLine> Modules, double 
             {
                 var (ticks, flops) = Total(module);
                 var output = outputs.TryGetValue(module.Path, out var made) ? made : inputs.TryGetValue(module.Path, out var same) && module is LayerNorm or GroupNorm or BatchNorm2d ? inputs[module.Path] : (Shape?)null;
-                lines.Add(new ModuleLine(module.Path, depth, module.GetType(), inputs.TryGetValue(module.Path, out var input) ? input : null, output, Parameters(weights, module), flops, (double)ticks / System.Diagnostics.Stopwatch.Frequency));
+                lines.Add(new ModuleLine(module.Path, depth, module.GetType(), inputs.TryGetValue(module.Path, out var input) ? input : null, output, Parameters(weights, module), flops, Profiler.Seconds(ticks)));
                 foreach (var part in module.Parts.OrderBy(First)) Add(part, depth + 1);
             }
 
@@ -132,15 +131,13 @@ public sealed record ModelExplanation(IReadOnlyList<ModuleLine> Modules, double 
     private static Dictionary<string, (long Ticks, double Flops)> Spent(Profiler profiler)
     {
         var spent = new Dictionary<string, (long Ticks, double Flops)>();
-        foreach (var node in profiler.Tracks.SelectMany(track => Nodes(track.Root)))
+        foreach (var node in profiler.Tracks.SelectMany(track => track.Root.All))
         {
             var (ticks, flops) = spent.GetValueOrDefault(node.Name);
-            spent[node.Name] = (ticks + node.Ticks, flops + Nodes(node).SelectMany(inner => inner.Ops).Sum(op => op.Flops));
+            spent[node.Name] = (ticks + node.Ticks, flops + node.All.SelectMany(inner => inner.Ops).Sum(op => op.Flops));
         }
         return spent;
     }
-
-    private static IEnumerable<ProfileNode> Nodes(ProfileNode node) => node.Children.SelectMany(Nodes).Prepend(node);
 }
 
 /// <summary>A module of a model.</summary>

@@ -72,13 +72,8 @@ public sealed class GptModel : Module
     public Tensor ForwardTraining(Tensor codes, Tensor embeddings, GptDropout dropout, bool recompute = false)
     {
         using var span = Profiler.Enter("gpt");
-        var length = codes.Shape[1];
-        if (length + 1 > Config.BlockSize)
-            throw new ShapeException("Gpt", $"{length} codes and the condition do not fit the block of {Config.BlockSize} positions");
         using var scope = new TensorScope();
-        var x = condition.Forward(embeddings).Reshape(embeddings.Shape[0], 1, Config.Width);
-        if (length > 0) x = codes.Embedding(codeTable).Prepend(x);
-        x = x.Add(FirstPositions(length + 1)).Dropout(dropout.Embedding);
+        var x = Embedded(codes, embeddings).Dropout(dropout.Embedding);
         for (var i = 0; i < blocks.Length; i++)
         {
             var (block, layer) = (blocks[i], i);

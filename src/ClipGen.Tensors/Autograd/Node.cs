@@ -1,4 +1,5 @@
 using ClipGen.Kernels;
+
 namespace ClipGen.Tensors;
 
 /// <summary>Computes the gradients of an op's inputs from that of its output.</summary>

@@ -1,4 +1,5 @@
 using ClipGen.Kernels;
+
 namespace ClipGen.Tensors;
 
 /// <summary>

@@ -24,16 +24,6 @@ public sealed record RunProgress(string State, long Step, long TotalSteps, TimeS
 /// </summary>
 public static class HtmlReport
 {
-    private static readonly Lazy<string> Style = new(() =>
-    {
-        using var resource = typeof(HtmlReport).Assembly.GetManifestResourceStream("report.css")!;
-        using var reader = new StreamReader(resource);
-        return reader.ReadToEnd();
-    });
-
-    /// <summary>The look of the project's pages, light and dark.</summary>
-    public static string StyleSheet => Style.Value;
-
     /// <summary>Writes the report in one piece: a browser sees the old one or the new one.</summary>
     /// <exception cref="ArgumentException">A picture is not a PNG file.</exception>
     /// <exception cref="RunFolderException">The file can't be written.</exception>
@@ -52,22 +42,7 @@ public static class HtmlReport
         ArgumentNullException.ThrowIfNull(metrics);
         ArgumentNullException.ThrowIfNull(pictures);
         var html = new StringBuilder();
-        // The policy makes a browser enforce what the report promises: nothing is fetched, nothing is run.
-        html.Append(CultureInfo.InvariantCulture, $"""
-            <!DOCTYPE html>
-            <html lang="en">
-            <head>
-            <meta charset="utf-8">
-            <meta name="viewport" content="width=device-width, initial-scale=1">
-            <meta name="color-scheme" content="light dark">
-            <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
-            <title>{HtmlText.Of(run.Command)}: step {progress.Step}</title>
-            <style>
-            {Style.Value}</style>
-            </head>
-            <body><main>
-
-            """);
+        html.Append(HtmlPage.Begin($"{run.Command}: step {progress.Step}", images: true));
         WriteHeading(html, run, progress);
         WriteCurves(html, metrics);
         WritePictures(html, pictures);

@@ -3,7 +3,7 @@ using System.Globalization;
 namespace ClipGen.Training.Reporting;
 
 /// <summary>One axis of a plot: range, linear or logarithmic, ticks and their labels.</summary>
-internal sealed class PlotAxis
+public sealed class PlotAxis
 {
     private PlotAxis(double low, double high, bool logarithmic, IReadOnlyList<(double Value, string Label)> ticks) =>
         (Low, High, Logarithmic, Ticks) = (low, high, logarithmic, ticks);
@@ -54,11 +54,17 @@ internal sealed class PlotAxis
         ? (Math.Log(value) - Math.Log(Low)) / (Math.Log(High) - Math.Log(Low))
         : (value / 2 - Low / 2) / (High / 2 - Low / 2);
 
+    /// <summary>The step of 1, 2 or 5 times a power of ten that is nearest to a given one.</summary>
+    public static double RoundStep(double rough)
+    {
+        var power = Math.Pow(10, Math.Floor(Math.Log10(rough)));
+        return power * (rough / power) switch { < 1.5 => 1, < 3.5 => 2, < 7.5 => 5, _ => 10 };
+    }
+
     private static List<(double, string)> LinearTicks(double low, double high, int about)
     {
         var rough = (high / about) - (low / about);
-        var power = Math.Pow(10, Math.Floor(Math.Log10(rough)));
-        var step = power * (rough / power) switch { < 1.5 => 1, < 3.5 => 2, < 7.5 => 5, _ => 10 };
+        var step = RoundStep(rough);
         List<(double, string)> ticks = [];
         for (var i = Math.Ceiling(low / step); i * step <= high && ticks.Count < 20; i++) ticks.Add((i * step, Label(i * step, step)));
         return ticks;
