@@ -47,6 +47,7 @@ public static class CommandLine
             new TokenizeCommand(output, error).Create(),
             new InspectCommand(output, error).Create(),
             new ConvertCommand(output, error).Create(),
+            new MergeCodesCommand(output, error).Create(),
             new DownloadCommand(output, error).Create(),
             new Command("train", "Trains a model: vqgan and gpt on pictures alone, clip on pictures with sentences")
             {

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using ClipGen.Data;
+using ClipGen.Data.Datasets;
 using ClipGen.Models;
 using ClipGen.Models.Pipeline;
 using ClipGen.Models.VqGan;
@@ -50,6 +51,13 @@ internal static class PictureArguments
     /// <summary>Loads a picture and cuts it to size.</summary>
     /// <exception cref="DataException">The file can't be read.</exception>
     public static Picture Load(string path, int size) => Prepare(PictureFile.Load(path), path, size);
+
+    /// <summary>The first pictures of a dataset, each cut to size.</summary>
+    /// <exception cref="DataException">One can't be read, or is too long and thin.</exception>
+    public static IEnumerable<Picture> Prepared(IPictureDataset pictures, long count, int size)
+    {
+        for (var n = 0L; n < count; n++) yield return Prepare(pictures.Load(n), pictures.NameOf(n), size);
+    }
 
     /// <summary>Cuts a picture to size.</summary>
     /// <exception cref="DataException">It is too long and thin.</exception>

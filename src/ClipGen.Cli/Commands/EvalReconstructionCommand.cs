@@ -49,7 +49,7 @@ internal sealed class EvalReconstructionCommand(TextWriter output, TextWriter er
         ReconstructionReport report;
         using (var line = new ProgressLine(Error, Common.Quiet(parsed)))
         {
-            report = ReconstructionEvaluation.Run(model, distance, Prepared(pictures, total, side), total, EvalCommands.Following(line), cancellation);
+            report = ReconstructionEvaluation.Run(model, distance, PictureArguments.Prepared(pictures, total, side), total, EvalCommands.Following(line), cancellation);
             line.End();
         }
         // JSON has no infinity: the PSNR of equal pictures is null.
@@ -57,10 +57,5 @@ internal sealed class EvalReconstructionCommand(TextWriter output, TextWriter er
             ? JsonSerializer.Serialize(new { pictures = report.Pictures, size = side, l1 = report.L1, psnr_db = double.IsFinite(report.Psnr) ? report.Psnr : (double?)null, lpips = report.Lpips, codes_used = report.CodesUsed, codes = report.Codes })
             : string.Create(CultureInfo.InvariantCulture, $"{report.Pictures:N0} pictures of {side} x {side}: L1 {report.L1:F4}, PSNR {report.Psnr:F2} dB{(report.Lpips is { } value ? string.Create(CultureInfo.InvariantCulture, $", LPIPS {value:F4}") : "")}, {report.CodesUsed:N0} of {report.Codes:N0} codes used"));
         return 0;
-    }
-
-    private static IEnumerable<Picture> Prepared(IPictureDataset pictures, long total, int side)
-    {
-        for (var n = 0L; n < total; n++) yield return PictureArguments.Prepare(pictures.Load(n), pictures.NameOf(n), side);
     }
 }

@@ -35,7 +35,7 @@ public static class ReconstructionEvaluation
         double l1 = 0, psnr = 0, distance = 0;
         var done = 0;
         progress.Begin("reconstructions", count, "pictures");
-        foreach (var batch in Batches(vqgan, pictures))
+        foreach (var batch in PictureCodec.Batches(vqgan, pictures))
         {
             cancellation.ThrowIfCancellationRequested();
             using var scope = new TensorScope();
@@ -60,19 +60,5 @@ public static class ReconstructionEvaluation
         }
         if (done == 0) throw new EvaluationException("there are no pictures to reconstruct");
         return new ReconstructionReport(done, l1 / done, psnr / done, lpips is null ? null : distance / done, used.Count(code => code), used.Length);
-    }
-
-    private static IEnumerable<List<Picture>> Batches(VqGanModel vqgan, IEnumerable<Picture> pictures)
-    {
-        List<Picture> batch = [];
-        foreach (var picture in pictures)
-        {
-            batch.Add(picture);
-            var codes = picture.Width / vqgan.Factor * (picture.Width / vqgan.Factor);
-            if (batch.Count < PictureCodec.DecodedTogether(vqgan, codes, int.MaxValue)) continue;
-            yield return batch;
-            batch = [];
-        }
-        if (batch.Count > 0) yield return batch;
     }
 }

@@ -65,6 +65,21 @@ public static class PictureCodec
         return Math.Clamp(ReleasedSize * ReleasedSize / (side * side), 1, most);
     }
 
+    /// <summary>Square pictures of one size in batches of as many as <see cref="DecodedTogether"/> says.</summary>
+    public static IEnumerable<List<Picture>> Batches(VqGanModel vqgan, IEnumerable<Picture> pictures)
+    {
+        List<Picture> batch = [];
+        foreach (var picture in pictures)
+        {
+            batch.Add(picture);
+            var codes = picture.Width / vqgan.Factor * (picture.Width / vqgan.Factor);
+            if (batch.Count < DecodedTogether(vqgan, codes, int.MaxValue)) continue;
+            yield return batch;
+            batch = [];
+        }
+        if (batch.Count > 0) yield return batch;
+    }
+
     /// <summary>Decoder output [N, H, W, 3] as 8-bit pictures.</summary>
     /// <exception cref="DataException">A value is not a number.</exception>
     public static Picture[] Pictures(Tensor painted)

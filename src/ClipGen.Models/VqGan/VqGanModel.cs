@@ -10,6 +10,9 @@ namespace ClipGen.Models.VqGan;
 /// </summary>
 public sealed class VqGanModel : Module
 {
+    /// <summary>Name of the codebook in a checkpoint.</summary>
+    public const string CodebookName = "quantizer.embedding.weight";
+
     private readonly Encoder encoder;
     private readonly Decoder decoder;
 
@@ -18,8 +21,8 @@ public sealed class VqGanModel : Module
         Device = weights.Device;
         encoder = Own(new Encoder(weights.In("encoder")));
         decoder = Own(new Decoder(weights.In("decoder")));
-        var table = weights.ShapeOf("quantizer.embedding.weight", 2);
-        Codebook = Own(weights.Tensor("quantizer.embedding.weight", table));
+        var table = weights.ShapeOf(CodebookName, 2);
+        Codebook = Own(weights.Tensor(CodebookName, table));
         (Codes, CodeSize) = (table[0], table[1]);
         if (weights.Has("discriminator.head.weight")) Discriminator = Own(new Discriminator(weights.In("discriminator")));
         Parameters = weights.Parameters;

@@ -14,6 +14,9 @@ public sealed record ConversionSettings
 
     /// <summary>With <see cref="WeightsOnly"/>: keep a VQ-GAN's discriminator, which only training uses.</summary>
     public bool KeepDiscriminator { get; init; }
+
+    /// <summary>With <see cref="WeightsOnly"/>: a tensor of the model to write in place of the one that has its name.</summary>
+    public TensorSource? Replaced { get; init; }
 }
 
 /// <summary>Checkpoints from <c>.pt</c> to <c>.safetensors</c> and back, whole or the weights alone.</summary>
@@ -54,7 +57,7 @@ public static class CheckpointConversion
         TensorSource[] weights =
         [
             .. checkpoint.Tensors.Where(tensor => !hasModel || tensor.Name.StartsWith($"{Model}.", StringComparison.Ordinal))
-                .Select(tensor => source(tensor) with { Name = tensor.Name[skipped..] })
+                .Select(tensor => tensor.Name[skipped..] == settings.Replaced?.Name ? settings.Replaced : source(tensor) with { Name = tensor.Name[skipped..] })
                 .Where(tensor => kind != ModelKind.VqGan || !settings.WeightsOnly || settings.KeepDiscriminator || !tensor.Name.StartsWith("discriminator.", StringComparison.Ordinal)),
         ];
         Dictionary<string, string> own = [];

@@ -1,4 +1,5 @@
 using System.Text;
+using ClipGen.Models.VqGan;
 using ClipGen.Tensors.Nn;
 
 namespace ClipGen.Models;
@@ -89,7 +90,7 @@ public sealed class ComputedWeights(string name, IReadOnlyList<TensorShape> tens
         if (name.EndsWith("running_mean", StringComparison.Ordinal)) return (0, 0.02);
         if (name.EndsWith("running_var", StringComparison.Ordinal)) return (1, 0.1);
         if (name.StartsWith("lin", StringComparison.Ordinal)) return (0.5, 0.5);
-        if (name == "quantizer.embedding.weight") return (0, 1);
+        if (name == VqGanModel.CodebookName) return (0, 1);
         if (name is "token_embedding.weight" or "positional_embedding" or "visual.class_embedding" or "visual.positional_embedding" or "tok_emb.weight" or "pos_emb") return (0, 0.5);
         if (name == "cond_proj.weight") return (0, 1);
         if (name.StartsWith("net.slice", StringComparison.Ordinal) && shape.Length == 4) return (0, Math.Sqrt(6 / fanIn));

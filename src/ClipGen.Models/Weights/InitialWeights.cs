@@ -1,4 +1,5 @@
 using ClipGen.Kernels;
+using ClipGen.Models.VqGan;
 using ClipGen.Tensors.Nn;
 
 namespace ClipGen.Models;
@@ -57,7 +58,7 @@ public sealed class InitialWeights(ModelKind kind, IReadOnlyList<TensorShape> te
         if (Ends("running_mean") || Ends("num_batches_tracked")) return (Distribution.Constant, 0);
         if (Ends("running_var")) return (Distribution.Constant, 1);
         if (name == "logit_scale") return (Distribution.Constant, Math.Log(1 / 0.07));
-        if (name == "quantizer.embedding.weight") return (Distribution.Uniform, 1.0 / shape[0]);
+        if (name == VqGanModel.CodebookName) return (Distribution.Uniform, 1.0 / shape[0]);
         if (name == "pos_emb") return (Distribution.Constant, 0);
         if (name == "tok_emb.weight") return (Distribution.Normal, 1);
         if (kind == ModelKind.Clip && Clip(name, shape) is { } clip) return clip;

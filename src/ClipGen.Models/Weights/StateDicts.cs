@@ -99,7 +99,7 @@ public static class StateDicts
         }
         list.Norm("decoder.final.0", at);
         list.Conv("decoder.final.2", at, 3, 3);
-        list.Add("quantizer.embedding.weight", codes, z);
+        list.Add(VqGanModel.CodebookName, codes, z);
 
         list.Conv("discriminator.features.0", 3, discriminator, 4);
         for (var i = 0; i < 3; i++)
