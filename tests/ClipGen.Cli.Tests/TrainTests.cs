@@ -42,6 +42,37 @@ public sealed class TrainTests : IDisposable
     }
 
     [Fact]
+    public async Task EncodedPicturesAreKept()
+    {
+        await CliRun.Succeeds(TinyTraining.VqGan(place["vqgan"], "--max-steps", "1"));
+        await CliRun.Succeeds(TinyTraining.VqGan(place["other"], "--max-steps", "2"));
+        await CliRun.Succeeds(TinyTraining.Clip(place["clip"], "--max-steps", "1"));
+        string[] Encoding(string folder, string codec, params string[] more) =>
+            TinyTraining.Gpt(place[folder], Path.Combine(place[codec], "latest.pt"), Path.Combine(place["clip"], "latest.pt"), ["--cache-codes", "--log-every", "1", .. more]);
+        const string once = "encoding 64 pictures once", kept = "64 encoded pictures from ";
+        static bool Says(CliRun run, string text) => run.ErrorLines.Any(line => line.Contains(text, StringComparison.Ordinal));
+
+        Assert.True(Says(await CliRun.Succeeds(Encoding("parts", "vqgan", "--max-steps", "3")), once));
+        var second = await CliRun.Succeeds(Encoding("parts", "vqgan", "--max-steps", "6"));
+        Assert.True(Says(second, kept) && !Says(second, once), second.Error);
+        await CliRun.Succeeds(Encoding("whole", "vqgan", "--max-steps", "6"));
+        double[] Losses(string folder) => [.. Training.Reporting.MetricsTable.Read(place[$"{folder}/metrics.csv"]).Series("train/loss").Select(point => point.Value)];
+        Assert.Equal(6, Losses("whole").Length);
+        Assert.Equal(Losses("whole"), Losses("parts"));
+
+        // Those of another model are not taken for this one's.
+        await CliRun.Succeeds(Encoding("again", "other", "--max-steps", "1"));
+        File.Copy(place["whole/encoded.safetensors"], place["again/encoded.safetensors"], true);
+        Assert.True(Says(await CliRun.Succeeds(Encoding("again", "other", "--max-steps", "2")), once));
+        Assert.NotEqual(File.ReadAllBytes(place["whole/encoded.safetensors"]), File.ReadAllBytes(place["again/encoded.safetensors"]));
+
+        // Half a file.
+        var path = place["whole/encoded.safetensors"];
+        File.WriteAllBytes(path, File.ReadAllBytes(path)[..5000]);
+        await CliRun.Fails(Job, path, Encoding("whole", "vqgan", "--max-steps", "7", "--quiet"));
+    }
+
+    [Fact]
     public async Task OneBatchIsLearntByHeart()
     {
         await CliRun.Succeeds(TinyTraining.Clip(place["run"], "--overfit-one-batch", "--epochs", "4", "--lr-schedule", "constant", "--lr", "3e-3", "--log-every", "1"));

@@ -26,6 +26,12 @@ public sealed record GptTrainerOptions
     /// <summary>Encode every picture once, as a centre crop, at the start, instead of a random crop in every step.</summary>
     public bool CacheCodes { get; init; }
 
+    /// <summary>With <see cref="CacheCodes"/>: file that keeps the encoded pictures for a run that goes on, or null.</summary>
+    public string? CachePath { get; init; }
+
+    /// <summary>Tells the two models that encode from others, for the file.</summary>
+    public string Encoders { get; init; } = "";
+
     /// <summary>Pictures of a validation at most.</summary>
     public long ValidationPictures { get; init; } = 5000;
 
@@ -47,7 +53,7 @@ public sealed class GptTrainer : ITrainer
     private readonly GptTrainerOptions options;
     private readonly TrainingData data;
     private readonly Action<string> note;
-    private (int[][] Codes, float[] Embeddings)? cache;
+    private EncodedPictures? cache;
 
     /// <summary>Training of a model; it owns the models and the data and frees them.</summary>
     /// <param name="device">Where.</param>
@@ -187,19 +193,31 @@ public sealed class GptTrainer : ITrainer
     private (int[][] Codes, Tensor Embeddings) Encoded(PictureBatch batch, CancellationToken cancellation)
     {
         if (!options.CacheCodes) return Encode(batch);
-        cache ??= EncodeAll(cancellation);
-        var (codes, embeddings) = cache.Value;
-        var width = clip.Config.EmbeddingSize;
-        return ([.. batch.Indices.Select(index => codes[index])],
-            device.From(batch.Indices.SelectMany(index => embeddings.AsSpan(checked((int)index * width), width).ToArray()).ToArray(), new Shape(batch.Indices.Length, width)));
+        cache ??= Cached(cancellation);
+        return ([.. batch.Indices.Select(cache.CodesOf)], device.From([.. batch.Indices.SelectMany(cache.EmbeddingOf)], new Shape(batch.Indices.Length, clip.Config.EmbeddingSize)));
+    }
+
+    /// <summary>The encoded pictures, from the file where there is one of theirs.</summary>
+    private EncodedPictures Cached(CancellationToken cancellation)
+    {
+        var count = checked((int)data.Train.Count);
+        if (options.CachePath is not { } path) return EncodeAll(count, cancellation);
+        var key = EncodedPictures.KeyOf(data.Train, data.Side, State.Seed, options.Encoders);
+        if (EncodedPictures.Read(path, key, count, model.Config.BlockSize, clip.Config.EmbeddingSize, model.Config.Vocabulary) is { } kept)
+        {
+            note($"{count:N0} encoded pictures from {path}");
+            return kept;
+        }
+        var encoded = EncodeAll(count, cancellation);
+        encoded.Write(path, key);
+        return encoded;
     }
 
     /// <summary>Every picture of the dataset, once, as its centre crop.</summary>
-    private (int[][], float[]) EncodeAll(CancellationToken cancellation)
+    private EncodedPictures EncodeAll(int count, CancellationToken cancellation)
     {
-        var count = checked((int)data.Train.Count);
         note($"encoding {count:N0} pictures once");
-        var (codes, embeddings) = (new int[count][], new float[checked(count * clip.Config.EmbeddingSize)]);
+        var encoded = new EncodedPictures(count, model.Config.BlockSize, clip.Config.EmbeddingSize);
         var plan = BatchPlan.Sequential(count, 64);
         using var loader = data.All(plan);
         var clock = Stopwatch.StartNew();
@@ -215,10 +233,9 @@ public sealed class GptTrainer : ITrainer
             using var scope = new TensorScope();
             var batch = loader.Next(cancellation);
             var (rows, vectors) = Encode(batch);
-            rows.CopyTo(codes, step * plan.Batch);
-            vectors.ToFloats().CopyTo(embeddings, step * plan.Batch * clip.Config.EmbeddingSize);
+            encoded.Set(step * plan.Batch, rows, vectors.ToFloats());
         }
-        return (codes, embeddings);
+        return encoded;
     }
 
     private (int[][] Codes, Tensor Embeddings) Encode(PictureBatch batch)

@@ -12,6 +12,7 @@ namespace ClipGen.Training.Reporting;
 /// runs/                TensorBoard event files
 /// previews/            pictures, NAME-00001000.png
 /// metrics.csv  report.html  config.json
+/// encoded.safetensors  codes and embeddings of all pictures (train gpt --cache-codes)
 /// .lock                held open by the run; means nothing once the run is gone
 /// </code>
 /// </summary>
@@ -38,6 +39,9 @@ public sealed class RunFolder : IDisposable
 
     /// <summary>Folder of the preview pictures.</summary>
     public string PreviewFolder => At("previews");
+
+    /// <summary>Encoded pictures, for a run that goes on.</summary>
+    public string EncodedPath => At("encoded.safetensors");
 
     /// <summary>The metrics table.</summary>
     public string MetricsPath => At("metrics.csv");

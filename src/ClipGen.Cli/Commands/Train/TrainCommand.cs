@@ -136,7 +136,7 @@ internal abstract class TrainCommand(TextWriter output, TextWriter error) : CliC
         if (shapes) run["scenes"] = parsed.GetValue(scenes);
         else run["val-share"] = share;
         foreach (var (key, value) in RunParts(parsed)) run[key] = value;
-        var job = new TrainJob(parsed, device, data, rates, rate, norm, seed, null, run, log);
+        var job = new TrainJob(parsed, device, data, rates, rate, norm, seed, null, run, folder, log);
         using var trainer = checkpointPath is null ? Build(job) : GoOn(job, checkpointPath, isOwn: Path.GetDirectoryName(Path.GetFullPath(checkpointPath)) == Path.GetFullPath(folder.Path));
 
         var description = new RunDescription
@@ -312,5 +312,6 @@ internal sealed record TrainDefaults(int Batch, int Epochs, Func<int, double> Le
 /// <param name="Seed">Seed.</param>
 /// <param name="Weights">Weights to go on with, or null for a new model.</param>
 /// <param name="Run">What the run is, for the configuration in its checkpoints.</param>
+/// <param name="Folder">Where the run keeps its files.</param>
 /// <param name="Log">Takes notes and warnings.</param>
-internal sealed record TrainJob(ParseResult Parsed, Device Device, TrainingData Data, ISchedule Schedule, double Rate, double ClipNorm, ulong Seed, IWeightSource? Weights, JsonObject Run, TrainingLog Log);
+internal sealed record TrainJob(ParseResult Parsed, Device Device, TrainingData Data, ISchedule Schedule, double Rate, double ClipNorm, ulong Seed, IWeightSource? Weights, JsonObject Run, RunFolder Folder, TrainingLog Log);

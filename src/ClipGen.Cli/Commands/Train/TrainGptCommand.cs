@@ -64,11 +64,15 @@ internal sealed class TrainGptCommand(TextWriter output, TextWriter error) : Tra
             ClipNorm = job.ClipNorm,
             Recompute = Noted(parsed, recompute),
         };
+        var codecFile = KnownFiles.Frozen("--vqgan-ckpt", parsed.GetValue(vqgan), shapes ? "shapes-vqgan.safetensors" : "vqgan_coco.pt");
+        var embedderFile = KnownFiles.Frozen("--clip-ckpt", parsed.GetValue(clip), shapes ? "shapes-clip.safetensors" : "clip_vit_b32.pt");
         var options = new GptTrainerOptions
         {
             Schedule = job.Schedule,
             Accumulate = Noted(parsed, accumulate) is >= 1 and var parts ? parts : throw new UsageException("--accumulate: expected 1 or more"),
             CacheCodes = Noted(parsed, cache),
+            CachePath = job.Folder.EncodedPath,
+            Encoders = $"{FileHash.Short(codecFile)} {FileHash.Short(embedderFile)}",
             PreviewPictures = parsed.GetValue(previews) is >= 0 and var shown ? shown : throw new UsageException("--previews: expected 0 or more"),
         };
         VqGanModel? codec = null;
@@ -78,8 +82,8 @@ internal sealed class TrainGptCommand(TextWriter output, TextWriter error) : Tra
         var form = weight > 0 ? WeightForm.Plain : WeightForm.Packed;
         try
         {
-            using (var source = CheckpointWeights.Open(KnownFiles.Frozen("--vqgan-ckpt", parsed.GetValue(vqgan), shapes ? "shapes-vqgan.safetensors" : "vqgan_coco.pt"), ModelKind.VqGan)) codec = VqGanModel.Load(job.Device, source, form);
-            using (var source = CheckpointWeights.Open(KnownFiles.Frozen("--clip-ckpt", parsed.GetValue(clip), shapes ? "shapes-clip.safetensors" : "clip_vit_b32.pt"), ModelKind.Clip)) embedder = ClipModel.Load(job.Device, source, null, form);
+            using (var source = CheckpointWeights.Open(codecFile, ModelKind.VqGan)) codec = VqGanModel.Load(job.Device, source, form);
+            using (var source = CheckpointWeights.Open(embedderFile, ModelKind.Clip)) embedder = ClipModel.Load(job.Device, source, null, form);
             Dictionary<string, int> sizes = [];
             // An object of the synthetic world may begin anywhere and so nowhere with much probability.
             if (shapes || job.Weights?.Option(GptConfig.RareCodesOption) == 1) sizes[GptConfig.RareCodesOption] = 1;
