@@ -33,6 +33,7 @@ internal sealed record TinyOptions
     public int RestartEvery { get; init; } = 3;
     public long QuantizeFrom { get; init; } = 2;
     public bool Discriminates { get; init; } = true;
+    public bool FreezeEncoder { get; init; }
     public ISchedule? Schedule { get; init; }
     public Action<string> Warn { get; init; } = _ => { };
 }
@@ -96,7 +97,7 @@ internal static class TinyRuns
         var config = new VqGanConfig { Channels = 8, Multipliers = [1, 2], ResidualBlocks = [1], AttentionLevels = [1], Codes = options.Codes, CodeSize = 8, DiscriminatorChannels = 4 };
         var groups = new Dictionary<string, int> { ["groups"] = 4 };
         var model = VqGanModel.Load(device, weights ?? new InitialWeights(ModelKind.VqGan, StateDicts.VqGan(config), Seed, groups), WeightForm.Trainable);
-        var recipe = new VqGanRecipe { LearningRate = options.Rate, PerceptualWeight = 0, SquaredWeight = 0.5f, ClipNorm = 10, Discriminates = options.Discriminates };
+        var recipe = new VqGanRecipe { LearningRate = options.Rate, PerceptualWeight = 0, SquaredWeight = 0.5f, ClipNorm = 10, Discriminates = options.Discriminates, FreezeEncoder = options.FreezeEncoder };
         var rest = new VqGanTrainerOptions { Schedule = options.Schedule ?? new ConstantSchedule(options.Rate), DiscriminatorStartStep = options.DiscriminatorStart, Accumulate = options.Accumulate, RestartEvery = options.RestartEvery, QuantizeFrom = options.QuantizeFrom };
         return new VqGanTrainer(device, model, null, recipe, rest, Data(24, 2, options), Seed, """{"model":{"groups":4}}""");
     }

@@ -45,6 +45,21 @@ public sealed class VqGanStartTests
     }
 
     [Fact]
+    public void AFrozenEncoderKeepsTheCodes()
+    {
+        using var device = Device.Cpu(1);
+        using var trainer = TinyRuns.New("vqgan", device, options: new TinyOptions { FreezeEncoder = true, RestartEvery = 0, QuantizeFrom = 0, DiscriminatorStart = 1 });
+        var before = trainer.State.Parameters.ToDictionary(p => p.Name, p => p.Value.ToFloats());
+        for (var step = 0; step < 3; step++) Assert.True(double.IsFinite(trainer.Step(0, step, TestContext.Current.CancellationToken)["loss_g"]));
+        foreach (var parameter in trainer.State.Parameters.Where(p => !p.IsBuffer))
+        {
+            var stays = parameter.Name == VqGanModel.CodebookName || parameter.Name.StartsWith("encoder.", StringComparison.Ordinal);
+            // The gradient of the discriminator's last bias may be exactly 0, that of the decoder is not.
+            if (stays || parameter.Name.StartsWith("decoder.", StringComparison.Ordinal)) Assert.True(stays == before[parameter.Name].AsSpan().SequenceEqual(parameter.Value.ToFloats()), parameter.Name);
+        }
+    }
+
+    [Fact]
     public void DeadCodesGoToLatentsThatAreBadlyRepresented()
     {
         using var device = Device.Cpu(1);

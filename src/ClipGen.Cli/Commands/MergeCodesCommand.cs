@@ -14,7 +14,7 @@ namespace ClipGen.Cli.Commands;
 internal sealed class MergeCodesCommand(TextWriter output, TextWriter error) : CliCommand(output, error)
 {
     private readonly Argument<string> source = new("IN") { Description = "VQ-GAN checkpoint, told by its content" };
-    private readonly Argument<string> target = new("OUT") { Description = "File to write (.safetensors, .pt): the model alone, without optimiser state and discriminator" };
+    private readonly Argument<string> target = new("OUT") { Description = "File to write (.safetensors, .pt): the model alone, without optimiser state" };
     private readonly Option<string> dataset = new("--ds") { Description = "Pictures to judge by, those that it was trained on: a folder, a text file with a path a line, records (.ffr, .tar), coco, imagenet, googlecc, or shapes", Required = true };
     private readonly NamedDatasetOption dataRoot = new();
     private readonly Option<int> codes = new("--codes") { Description = "Codes to keep", Required = true };
@@ -57,7 +57,7 @@ internal sealed class MergeCodesCommand(TextWriter output, TextWriter error) : C
         using (var checkpoint = Checkpoint.Open(from))
         {
             var table = TensorSource.From(VqGanModel.CodebookName, merged.Vectors, merged.Codes, model.CodeSize);
-            CheckpointConversion.Convert(checkpoint, to, new ConversionSettings { WeightsOnly = true, Replaced = table });
+            CheckpointConversion.Convert(checkpoint, to, new ConversionSettings { WeightsOnly = true, KeepDiscriminator = true, Replaced = table });
         }
         Output.WriteLine(Common.IsJson(parsed)
             ? JsonSerializer.Serialize(new { file = to, pictures = total, codes = merged.Codes, former_codes = model.Codes, former_used = merged.Used, former_entropy_nats = merged.Former, entropy_nats = merged.Merged })

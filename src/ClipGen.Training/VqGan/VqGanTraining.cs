@@ -39,6 +39,9 @@ public sealed record VqGanRecipe
 
     /// <summary>Whether a discriminator takes part at any time of the run. One that never does is not run at all.</summary>
     public bool Discriminates { get; init; } = true;
+
+    /// <summary>Encoder and codebook stay as they are, and only the decoder learns: codes keep their meaning, so that a GPT trained on them stays right.</summary>
+    public bool FreezeEncoder { get; init; }
 }
 
 /// <summary>Numbers of one step.</summary>
@@ -78,6 +81,8 @@ public sealed class VqGanTraining : IDisposable
         discriminatorParameters = [.. model.Parameters.Where(p => !p.IsBuffer && IsDiscriminator(p))];
         Generator = new AdamOptimizer([new ParameterGroup([.. model.Parameters.Where(p => !p.IsBuffer && !IsDiscriminator(p))])], settings);
         Discriminator = new AdamOptimizer([new ParameterGroup(discriminatorParameters)], settings);
+        // Parameters without a gradient are left out of a step, and keep their places in the optimiser's state.
+        if (recipe.FreezeEncoder) Freeze([.. model.Parameters.Where(p => !p.IsBuffer && IsEncoder(p))], true);
     }
 
     /// <summary>Constants.</summary>
@@ -244,6 +249,8 @@ public sealed class VqGanTraining : IDisposable
     {
         foreach (var parameter in parameters) parameter.Value.RequiresGrad = !frozen;
     }
+
+    private static bool IsEncoder(Parameter parameter) => parameter.Name == VqGanModel.CodebookName || parameter.Name.StartsWith("encoder.", StringComparison.Ordinal);
 
     private static bool IsDiscriminator(Parameter parameter) => parameter.Name.StartsWith("discriminator.", StringComparison.Ordinal);
 

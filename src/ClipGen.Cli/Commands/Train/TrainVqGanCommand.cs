@@ -24,6 +24,7 @@ internal sealed class TrainVqGanCommand(TextWriter output, TextWriter error) : T
     private readonly Option<long?> quantizeFrom = new("--quantize-from") { Description = "Step from which latents become codes; encoder and decoder learn without them before" };
     private readonly Option<int?> restart = new("--restart-codes") { Description = "Give codes that nothing chose a new place every so many steps; 0 for never" };
     private readonly Option<long?> restartUntil = new("--restart-until") { Description = "Step of the run after which codes keep their places; 0 for no end" };
+    private readonly Option<bool> freeze = new("--freeze-encoder") { Description = "Train the decoder alone: encoder and codebook stay as they are, and a GPT that was trained on their codes stays right" };
     private readonly Option<int?> channels = new("--channels") { Description = "Channels of the outermost level" };
     private readonly Option<string?> multipliers = new("--multipliers") { Description = "Factors on the channels per level, outermost first: 1,1,2,2,4" };
     private readonly Option<string?> blocks = new("--blocks") { Description = "Residual blocks per level: one number, or one for each level" };
@@ -36,7 +37,7 @@ internal sealed class TrainVqGanCommand(TextWriter output, TextWriter error) : T
 
     protected override string Kind => "vqgan";
 
-    protected override IEnumerable<Option> OwnOptions => [lpips, perceptual, squared, discStart, adversarial, beta, accumulate, quantizeFrom, restart, restartUntil, channels, multipliers, blocks, attention, codes, codeSize, groups, filterGain, discChannels];
+    protected override IEnumerable<Option> OwnOptions => [lpips, perceptual, squared, discStart, adversarial, beta, accumulate, quantizeFrom, restart, restartUntil, freeze, channels, multipliers, blocks, attention, codes, codeSize, groups, filterGain, discChannels];
 
     protected override IReadOnlyList<Option> SizeOptions => [channels, multipliers, blocks, attention, codes, codeSize, groups, filterGain, discChannels];
 
@@ -67,6 +68,8 @@ internal sealed class TrainVqGanCommand(TextWriter output, TextWriter error) : T
                 distance = LpipsModel.Load(job.Device, source, WeightForm.Plain);
             }
             var (start, startStep) = DiscriminatorStart(Noted(parsed, discStart, shapes ? "never" : "1"));
+            var frozen = Noted(parsed, freeze);
+            if (frozen && job.Weights is null) throw new UsageException("--freeze-encoder: needs a trained model; give its checkpoint with --resume");
             var recipe = new VqGanRecipe
             {
                 LearningRate = job.Rate,
@@ -78,6 +81,7 @@ internal sealed class TrainVqGanCommand(TextWriter output, TextWriter error) : T
                 CodebookBeta = (float)Noted(parsed, beta),
                 ClipNorm = job.ClipNorm,
                 Discriminates = double.IsFinite(start),
+                FreezeEncoder = frozen,
             };
             var options = new VqGanTrainerOptions
             {
@@ -85,10 +89,11 @@ internal sealed class TrainVqGanCommand(TextWriter output, TextWriter error) : T
                 DiscriminatorStartEpoch = start,
                 DiscriminatorStartStep = startStep,
                 Accumulate = Noted(parsed, accumulate) is >= 1 and var parts ? parts : throw new UsageException("--accumulate: expected 1 or more"),
-                RestartEvery = Noted(parsed, restart, shapes ? 50 : 0) is >= 0 and var every ? every : throw new UsageException("--restart-codes: expected 0 (never) or more"),
+                RestartEvery = Noted(parsed, restart, shapes && !frozen ? 50 : 0) is >= 0 and var every ? every : throw new UsageException("--restart-codes: expected 0 (never) or more"),
                 RestartUntil = Noted(parsed, restartUntil, shapes ? 5000 : 0),
-                QuantizeFrom = Noted(parsed, quantizeFrom, shapes ? 300 : 0) is >= 0 and var first ? first : throw new UsageException("--quantize-from: expected a step, 0 for the first"),
+                QuantizeFrom = Noted(parsed, quantizeFrom, shapes && !frozen ? 300 : 0) is >= 0 and var first ? first : throw new UsageException("--quantize-from: expected a step, 0 for the first"),
             };
+            if (frozen && options.RestartEvery > 0) throw new UsageException("--restart-codes: moves codes, which --freeze-encoder keeps in their places; give one of them");
             if (options.QuantizeFrom > 0 && options.RestartEvery == 0) throw new UsageException("--quantize-from: needs --restart-codes, which lays the codes onto latents before");
             IReadOnlyDictionary<string, int> sizes;
             if (job.Weights is { } weights)
