@@ -15,11 +15,16 @@ internal sealed class NamedDatasetOption
     /// <param name="parsed">The command line.</param>
     /// <param name="culprit">What the name was given as: <c>--ds</c>.</param>
     /// <param name="name">The name, or a path.</param>
+    /// <param name="captioned">Only the pictures that have sentences about them, with these.</param>
     /// <exception cref="UsageException">The folder is missing, or given for something else.</exception>
-    public DatasetSplit? Open(ParseResult parsed, string culprit, string name)
+    public DatasetSplit? Open(ParseResult parsed, string culprit, string name, bool captioned = false)
     {
         var root = parsed.GetValue(Option);
-        if (NamedDatasets.IsName(name)) return NamedDatasets.Open(name, root ?? throw new UsageException($"{culprit} {name}: give the folder that holds it with --data-root (a folder of that name is ./{name})"));
+        if (NamedDatasets.IsName(name))
+        {
+            var folder = root ?? throw new UsageException($"{culprit} {name}: give the folder that holds it with --data-root (a folder of that name is ./{name})");
+            return captioned ? NamedDatasets.OpenCaptioned(name, folder) : NamedDatasets.Open(name, folder);
+        }
         return root is null ? null : throw new UsageException($"--data-root: belongs to {culprit} {Names}; {culprit} {ShownText.Of(name)} says by itself where it is");
     }
 }

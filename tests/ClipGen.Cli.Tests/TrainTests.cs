@@ -42,6 +42,34 @@ public sealed class TrainTests : IDisposable
     }
 
     [Fact]
+    public async Task ClipLearnsFromTextsBesidePictures()
+    {
+        Directory.CreateDirectory(place["photos"]);
+        void Add(int n, string sentence)
+        {
+            PictureFile.Save(Data.Shapes.ShapesWorld.Picture(1, Data.Shapes.ShapesSplit.Train, n), place[$"photos/{n:D3}.png"]);
+            if (sentence.Length > 0) File.WriteAllText(place[$"photos/{n:D3}.txt"], sentence);
+        }
+        for (var n = 0; n < 24; n++) Add(n, n == 3 ? "" : $"the {(n % 2 == 0 ? "first" : "second")} kind of picture\n");
+        string[] job = ["train", "clip", "--ds", place["photos"], "--val-share", "0.2", "--bs", "4", "--size", "24", "--patch", "12", "--embedding", "16", "--vision-width", "32", "--vision-layers", "1", "--text-width", "32", "--text-layers", "1", "--out", place["clip"], "--words", "5", "--context", "8"];
+        var run = await CliRun.Succeeds([.. job, "--max-steps", "2"]);
+        Assert.Contains("1 pictures of", run.Error);
+        var model = Path.Combine(place["clip"], "latest.pt");
+        Assert.Equal("kind of picture the first", Models.ModelConfiguration.TextOf(Checkpoint.Open(model), Models.ModelConfiguration.VocabularyKey));
+        // What a run was begun with stays, whatever else there is to read by now.
+        for (var n = 0; n < 24; n++) if (n != 3) File.WriteAllText(place[$"photos/{n:D3}.txt"], "other words altogether");
+        await CliRun.Succeeds([.. job, "--max-steps", "3"]);
+        using (var checkpoint = Checkpoint.Open(model)) Assert.Equal("kind of picture the first", Models.ModelConfiguration.TextOf(checkpoint, Models.ModelConfiguration.VocabularyKey));
+        await CliRun.Fails(Usage, "--words 6", [.. job[..^4], "--words", "6", "--context", "8", "--quiet"]);
+        var embedded = await CliRun.Succeeds("embed", "--text", "the first picture", "--clip", model, "--json");
+        Assert.Contains("\"text\":[[", embedded.Output);
+
+        foreach (var file in Directory.EnumerateFiles(place["photos"], "*.txt")) File.Delete(file);
+        Assert.Contains("expected NAME.txt beside NAME.jpg", await CliRun.Fails(Job, "clipgen train clip:", [.. job.Select(word => word == place["clip"] ? place["none"] : word), "--quiet"]));
+        Assert.False(Directory.Exists(place["none"]));
+    }
+
+    [Fact]
     public async Task EncodedPicturesAreKept()
     {
         await CliRun.Succeeds(TinyTraining.VqGan(place["vqgan"], "--max-steps", "1"));

@@ -1,7 +1,7 @@
 namespace ClipGen.Data.Datasets;
 
-/// <summary>Pictures in files, decoded when they are asked for.</summary>
-public abstract class FileDataset : IStoredDataset
+/// <summary>Pictures in files, decoded when they are asked for. A text file of the same name beside a picture holds sentences about it, one a line.</summary>
+public abstract class FileDataset : IStoredDataset, ICaptionSource
 {
     private readonly string[] paths;
 
@@ -22,6 +22,10 @@ public abstract class FileDataset : IStoredDataset
 
     /// <inheritdoc/>
     public byte[] Stored(long index) => PictureFile.ReadBytes(NameOf(index));
+
+    IReadOnlyList<string> ICaptionSource.Captions(long index) => Captions(DatasetIndex.Checked(this, index));
+
+    private protected virtual IReadOnlyList<string> Captions(long index) => CaptionText.Beside(paths[index]);
 
     /// <inheritdoc/>
     public string NameOf(long index) => paths[DatasetIndex.Checked(this, index)];

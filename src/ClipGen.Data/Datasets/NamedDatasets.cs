@@ -31,6 +31,16 @@ public static class NamedDatasets
         };
     }
 
+    /// <summary>Opens one with its sentences: COCO's are in <c>annotations</c>, those of Conceptual Captions with the pictures.</summary>
+    /// <inheritdoc cref="Open"/>
+    /// <exception cref="DataException">The files are not there, or have no sentences; the message says what was looked for.</exception>
+    public static DatasetSplit OpenCaptioned(string name, string root)
+    {
+        var split = Open(name, root);
+        ICaptionedDataset Captioned(IPictureDataset part, string year) => name == "coco" ? CocoCaptions.Of(part, Path.Combine(root, "annotations", $"captions_{year}.json")) : CaptionedPictures.Of(part);
+        return new DatasetSplit(Captioned(split.Train, "train2017"), split.Validation is { } validation ? Captioned(validation, "val2017") : null);
+    }
+
     private static DatasetSplit Split(string name, string root, string[] train, string[] validation)
     {
         var found = Find(root, train) ?? throw new DataException($"{root}: holds neither {string.Join(" nor ", train)}, which {name} is looked for in; --data-root names the folder above them");

@@ -35,6 +35,15 @@ public static class PictureDatasets
         return new ListDataset(nameOrPath);
     }
 
+    /// <summary>The pictures of a dataset that have sentences about them.</summary>
+    /// <inheritdoc cref="Open"/>
+    /// <exception cref="DataException">There is no such thing, no picture in it, or no sentence about any.</exception>
+    public static ICaptionedDataset OpenCaptioned(string nameOrPath, ulong seed = 0, long shapesCount = ShapesCount, int shapesFamily = 1)
+    {
+        var dataset = Open(nameOrPath, seed, shapesCount, shapesFamily);
+        return dataset as ICaptionedDataset ?? CaptionedPictures.Of(dataset);
+    }
+
     private static IPictureDataset OpenFolder(string path)
     {
         // A folder that can't be listed is the business of whoever opens it.
@@ -80,7 +89,7 @@ public static class PictureDatasets
         }
         if (validation.Count == 0) Move(lowest.Index, train, validation);
         if (train.Count == 0) Move(highest.Index, validation, train);
-        return new DatasetSplit(new DatasetPart(dataset, [.. train]), new DatasetPart(dataset, [.. validation]));
+        return new DatasetSplit(DatasetPart.Of(dataset, [.. train]), DatasetPart.Of(dataset, [.. validation]));
 
         static void Move(long index, List<long> from, List<long> to)
         {

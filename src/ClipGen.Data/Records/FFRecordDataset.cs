@@ -3,7 +3,7 @@ using ClipGen.Data.Datasets;
 namespace ClipGen.Data.Records;
 
 /// <summary>The samples of one or more files of FFRecord, one file after the other. What a sample may be: <see cref="SampleCodec"/>.</summary>
-public sealed class FFRecordDataset : IStoredDataset, IDisposable
+public sealed class FFRecordDataset : IStoredDataset, ICaptionSource, IDisposable
 {
     private readonly FFRecordFile[] files;
     private readonly long[] ends;
@@ -50,6 +50,8 @@ public sealed class FFRecordDataset : IStoredDataset, IDisposable
 
     /// <inheritdoc/>
     public byte[] Stored(long index) => SampleCodec.Encoded(Sample(index), NameOf(index));
+
+    IReadOnlyList<string> ICaptionSource.Captions(long index) => SampleCodec.Caption(Sample(index), NameOf(index));
 
     /// <inheritdoc/>
     public string NameOf(long index)

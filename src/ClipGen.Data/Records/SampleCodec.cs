@@ -1,5 +1,6 @@
 using System.Numerics;
 using ClipGen.Checkpoints;
+using ClipGen.Data.Datasets;
 
 namespace ClipGen.Data.Records;
 
@@ -9,7 +10,7 @@ namespace ClipGen.Data.Records;
 /// </summary>
 internal static class SampleCodec
 {
-    private const string EncodedKey = "image_bytes";
+    private const string EncodedKey = "image_bytes", CaptionKey = "caption";
 
     /// <summary>The bytes of a picture's file; a picture of Pillow, which has none any more, becomes a PNG.</summary>
     /// <exception cref="DataException">It is a pickle of something else, or damaged.</exception>
@@ -27,6 +28,14 @@ internal static class SampleCodec
         if (!PickledRecord.IsPickle(sample)) return PictureFile.Decode(sample, name);
         var value = Read(sample, name);
         return EncodedIn(value) is { } bytes ? PictureFile.Decode(bytes, name) : Pillow(value, name);
+    }
+
+    /// <summary>The sentence in a pickled dict's <c>caption</c>; none in anything else.</summary>
+    /// <exception cref="DataException">It is a damaged pickle.</exception>
+    public static IReadOnlyList<string> Caption(byte[] sample, string name)
+    {
+        if (!PickledRecord.IsPickle(sample)) return [];
+        return Read(sample, name) is { Kind: NodeKind.Dict, ClassName: null } value && value[CaptionKey] is { Kind: NodeKind.String } caption ? CaptionText.Said([caption.String]) : [];
     }
 
     private static CheckpointNode Read(byte[] sample, string name)

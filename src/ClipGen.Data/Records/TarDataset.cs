@@ -5,11 +5,13 @@ namespace ClipGen.Data.Records;
 /// <summary>
 /// The pictures in tar archives, in their order there: shards of WebDataset (webdataset/webdataset), or any others. Neighbours whose names are equal up to the first dot behind the last slash are a sample; of it the first
 /// member that ends as pictures do is the picture, one with a single ending (<c>x.jpg</c>) before any with several (<c>x.depth.png</c>). Archives in an archive (ImageNet's training set is a tar of a thousand) are gone through in their places.
+/// A sample's <c>.txt</c>, one sentence a line, or <c>.json</c> with a <c>caption</c> says what is on the picture.
 /// </summary>
-public sealed class TarDataset : IStoredDataset, IDisposable
+public sealed class TarDataset : IStoredDataset, ICaptionSource, IDisposable
 {
     private readonly RecordSource[] archives;
     private readonly List<Entry> pictures = [];
+    private readonly Dictionary<int, (Entry Text, bool IsJson)> texts = [];
 
     /// <summary>Opens archives.</summary>
     /// <param name="name">What messages call the dataset.</param>
@@ -77,6 +79,15 @@ public sealed class TarDataset : IStoredDataset, IDisposable
         return archives[entry.Archive].Read(entry.Offset, entry.Length);
     }
 
+    IReadOnlyList<string> ICaptionSource.Captions(long index)
+    {
+        if (!texts.TryGetValue((int)DatasetIndex.Checked(this, index), out var found)) return [];
+        var name = $"{archives[found.Text.Archive].Path}, {found.Text.Name}";
+        if (found.Text.Length > CaptionText.LargestText) throw new DataException($"{name}: has {found.Text.Length:N0} bytes; sentences about a picture have at most {CaptionText.LargestText:N0}");
+        var bytes = archives[found.Text.Archive].Read(found.Text.Offset, found.Text.Length);
+        return found.IsJson ? CaptionText.Json(bytes, name) : CaptionText.Lines(bytes, name);
+    }
+
     /// <inheritdoc/>
     public string NameOf(long index)
     {
@@ -95,6 +106,8 @@ public sealed class TarDataset : IStoredDataset, IDisposable
         string? sample = null;
         // Endings of the picture that was found in the sample; none yet where there are 0.
         var endings = 0;
+        var place = 0;
+        (Entry Text, bool IsJson)? text = null;
         var seen = new HashSet<string>(StringComparer.Ordinal);
         foreach (var member in TarMembers.Read(archive, start, length))
         {
@@ -102,18 +115,31 @@ public sealed class TarDataset : IStoredDataset, IDisposable
             if (key is null) continue;
             if (key != sample)
             {
-                (sample, endings) = (key, 0);
+                Attach();
+                (sample, endings, text) = (key, 0, null);
                 seen.Clear();
             }
             if (!seen.Add(extension)) throw archive.Refuse($"has {ShownName(prefix + member.Name)} twice in one sample; what is meant is not clear");
             if (mayNest && extension == "tar") Add(number, archive, member.Offset, member.Length, $"{member.Name}/", mayNest: false);
-            if (!FolderDataset.IsPictureName($".{extension}")) continue;
             var entry = new Entry(number, member.Offset, member.Length, ShownName(prefix + member.Name));
+            // Plain text before JSON, whose caption may be one of many things that it says.
+            if (extension == "txt" || (extension == "json" && text is null)) text = (entry, extension == "json");
+            if (!FolderDataset.IsPictureName($".{extension}")) continue;
             var own = extension.Contains('.') ? 2 : 1;
-            if (endings == 0) pictures.Add(entry);
-            else if (own < endings) pictures[^1] = entry;
+            if (endings == 0)
+            {
+                place = pictures.Count;
+                pictures.Add(entry);
+            }
+            else if (own < endings) pictures[place] = entry;
             else continue;
             endings = own;
+        }
+        Attach();
+
+        void Attach()
+        {
+            if (endings > 0 && text is { } found) texts[place] = found;
         }
     }
 

@@ -26,6 +26,19 @@ public sealed class WordTokenizer : ITextTokenizer
         }
     }
 
+    /// <summary>A tokenizer that knows the most frequent words of some texts; of equally frequent ones those that come first in ordinal order.</summary>
+    /// <param name="texts">The texts.</param>
+    /// <param name="most">Words at most.</param>
+    /// <exception cref="DataException">There is no word in them.</exception>
+    public static WordTokenizer Of(IEnumerable<string> texts, int most)
+    {
+        ArgumentNullException.ThrowIfNull(texts);
+        var counts = new Dictionary<string, long>(StringComparer.Ordinal);
+        foreach (var text in texts)
+            foreach (var word in Split(text)) counts[word] = counts.GetValueOrDefault(word) + 1;
+        return new WordTokenizer(counts.OrderByDescending(pair => pair.Value).ThenBy(pair => pair.Key, StringComparer.Ordinal).Take(most).Select(pair => pair.Key));
+    }
+
     /// <summary>The words that have an id, in the order of their ids from 1 on.</summary>
     public IReadOnlyList<string> Words { get; }
 

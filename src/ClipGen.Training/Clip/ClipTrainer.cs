@@ -43,7 +43,7 @@ public sealed class ClipTrainer : ITrainer
     public ClipTrainer(Device device, ClipModel model, ClipRecipe recipe, ClipTrainerOptions options, TrainingData data, ITextTokenizer tokenizer, ulong seed, string configuration, string? vocabulary)
     {
         (this.device, this.model, this.options, this.data, this.tokenizer) = (device, model, options, data, tokenizer);
-        captions = data.Train as ICaptionedDataset ?? throw new DataException($"{data.Train.Name}: CLIP learns from pictures with sentences, and this dataset has none; give --ds {PictureDatasets.Shapes}");
+        captions = data.Train as ICaptionedDataset ?? throw new DataException($"{data.Train.Name}: CLIP learns from pictures with sentences, and this dataset has none");
         if (tokenizer.VocabularySize != model.Config.VocabularySize) throw new DataException($"this CLIP model knows {model.Config.VocabularySize} token ids, the vocabulary has {tokenizer.VocabularySize}; resume with the data that it was begun with");
         if (model.Config.ImageSize != data.Side) throw new DataException($"this CLIP model takes pictures of {model.Config.ImageSize} pixels; give --size {model.Config.ImageSize}");
         training = new ClipTraining(model, recipe);

@@ -15,12 +15,17 @@ namespace ClipGen.Cli.Commands.Train;
 /// <summary><c>train clip</c>: pictures and sentences in one space.</summary>
 internal sealed class TrainClipCommand(TextWriter output, TextWriter error) : TrainCommand(output, error)
 {
+    // Sentences of a picture whose words are counted: COCO has five. Where there are fewer, they count more than once, and the order of the words is the same.
+    private const int VariantsRead = 5;
+
     private readonly Option<int> embedding = new("--embedding") { Description = "Width of the shared space", DefaultValueFactory = _ => ShapesModels.Clip.EmbeddingSize };
     private readonly Option<int> patch = new("--patch") { Description = "Side of a patch in pixels", DefaultValueFactory = _ => ShapesModels.Clip.PatchSize };
     private readonly Option<int> visionWidth = new("--vision-width") { Description = "Channels of the vision tower", DefaultValueFactory = _ => ShapesModels.Clip.VisionWidth };
     private readonly Option<int> visionLayers = new("--vision-layers") { Description = "Blocks of the vision tower", DefaultValueFactory = _ => ShapesModels.Clip.VisionLayers };
     private readonly Option<int> textWidth = new("--text-width") { Description = "Channels of the text tower", DefaultValueFactory = _ => ShapesModels.Clip.TextWidth };
     private readonly Option<int> textLayers = new("--text-layers") { Description = "Blocks of the text tower", DefaultValueFactory = _ => ShapesModels.Clip.TextLayers };
+    private readonly Option<int> words = new("--words") { Description = "Words of the vocabulary at most, the most frequent ones of the sentences", DefaultValueFactory = _ => 8192 };
+    private readonly Option<int?> context = new("--context") { Description = "Words of a sentence at most, and two more for its begin and end" };
     private readonly Option<double> decay = new("--weight-decay") { Description = "Decay of all matrices", DefaultValueFactory = _ => 0.05 };
 
     private readonly Option<int> hardNegatives = new("--hard-negatives")
@@ -31,13 +36,16 @@ internal sealed class TrainClipCommand(TextWriter output, TextWriter error) : Tr
 
     protected override string Kind => "clip";
 
-    protected override IEnumerable<Option> OwnOptions => [embedding, patch, visionWidth, visionLayers, textWidth, textLayers, decay, hardNegatives];
+    protected override IEnumerable<Option> OwnOptions => [embedding, patch, visionWidth, visionLayers, textWidth, textLayers, words, context, decay, hardNegatives];
 
-    protected override IReadOnlyList<Option> SizeOptions => [embedding, patch, visionWidth, visionLayers, textWidth, textLayers];
+    protected override IReadOnlyList<Option> SizeOptions => [embedding, patch, visionWidth, visionLayers, textWidth, textLayers, words, context];
+
+    protected override bool NeedsCaptions => true;
 
     public override Command Create() => Create(
         "Trains a CLIP model on captioned pictures, with a vocabulary of the captions' own words.",
-        "clipgen train clip --ds shapes --epochs 3");
+        "clipgen train clip --ds shapes --epochs 3",
+        "clipgen train clip --ds photos/ --size 128 --patch 16 --out output/clip/mine");
 
     protected override int FamilySize(ParseResult parsed) => Noted(parsed, hardNegatives) is >= 1 and <= ShapesWorld.LargestFamily and var size ? size : throw new UsageException($"--hard-negatives: expected 1 to {ShapesWorld.LargestFamily}");
 
@@ -48,8 +56,7 @@ internal sealed class TrainClipCommand(TextWriter output, TextWriter error) : Tr
     protected override ITrainer Build(TrainJob job)
     {
         var parsed = job.Parsed;
-        if (job.Data.Train is not ICaptionedDataset) throw new DataException($"--ds {job.Data.Train.Name}: CLIP learns from pictures with sentences, and this dataset has none; give --ds {PictureDatasets.Shapes}");
-        var tokenizer = new WordTokenizer(ShapeCaptions.Words);
+        var tokenizer = Tokenizer(job);
         var recipe = new ClipRecipe { LearningRate = job.Rate, WeightDecay = Noted(parsed, decay), ClipNorm = job.ClipNorm };
         ClipModel? model = null;
         try
@@ -74,12 +81,13 @@ internal sealed class TrainClipCommand(TextWriter output, TextWriter error) : Tr
                     VisionWidth = vision,
                     VisionLayers = Noted(parsed, visionLayers),
                     VisionHeads = vision / 32,
-                    ContextLength = ShapeCaptions.ContextLength,
+                    ContextLength = Noted(parsed, context, IsShapes(job) ? ShapeCaptions.ContextLength : 32),
                     VocabularySize = tokenizer.VocabularySize,
                     TextWidth = text,
                     TextLayers = Noted(parsed, textLayers),
                     TextHeads = text / 32,
                 };
+                if (config.ContextLength < 3) throw new UsageException($"--context {config.ContextLength}: expected 3 or more");
                 if (config.EmbeddingSize < 1 || config.VisionLayers < 1 || config.TextLayers < 1) throw new UsageException("--embedding, --vision-layers, --text-layers: expected 1 or more");
                 sizes = Heads(config.VisionHeads, config.TextHeads);
                 model = ClipModel.Load(job.Device, new InitialWeights(ModelKind.Clip, StateDicts.Clip(config), job.Seed, sizes), null, WeightForm.Trainable);
@@ -91,6 +99,19 @@ internal sealed class TrainClipCommand(TextWriter output, TextWriter error) : Tr
             model?.Dispose();
             throw;
         }
+    }
+
+    private static bool IsShapes(TrainJob job) => job.Data.Train.Name == PictureDatasets.Shapes;
+
+    /// <summary>The vocabulary that the model was begun with; of a new one, the words of the synthetic world's grammar, or of the sentences.</summary>
+    private WordTokenizer Tokenizer(TrainJob job)
+    {
+        if (job.Vocabulary is { } known) return WordTokenizer.Parse(known);
+        if (IsShapes(job)) return new WordTokenizer(ShapeCaptions.Words);
+        var most = Noted(job.Parsed, words);
+        if (most < 1) throw new UsageException($"--words {most}: expected 1 or more");
+        var captions = (ICaptionedDataset)job.Data.Train;
+        return WordTokenizer.Of(from n in Enumerable.Range(0, checked((int)captions.Count)) from variant in Enumerable.Range(0, VariantsRead) select captions.Caption(n, (ulong)variant), most);
     }
 
     private static Dictionary<string, int> Heads(int vision, int text) => new() { ["vision_heads"] = vision, ["text_heads"] = text };

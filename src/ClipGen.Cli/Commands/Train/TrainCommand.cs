@@ -60,6 +60,9 @@ internal abstract class TrainCommand(TextWriter output, TextWriter error) : CliC
     /// <summary>What else a run can't go on without, beside the data, the batch and the seed.</summary>
     protected virtual IEnumerable<(string Key, JsonNode Value)> RunParts(ParseResult parsed) => [];
 
+    /// <summary>Whether it learns from sentences too.</summary>
+    protected virtual bool NeedsCaptions => false;
+
     /// <summary>Builds the trainer: over the weights of a checkpoint, or new ones.</summary>
     protected abstract ITrainer Build(TrainJob job);
 
@@ -87,6 +90,14 @@ internal abstract class TrainCommand(TextWriter output, TextWriter error) : CliC
         var given = parsed.GetResult(option) is { Implicit: false };
         settings.Add(new Setting(option.Name.TrimStart('-'), Convert.ToString(value, CultureInfo.InvariantCulture) ?? "", given ? SettingOrigin.Option : SettingOrigin.Default));
         return value;
+    }
+
+    private IPictureDataset Named(string name, ulong seed, long count, int family, TrainingLog log)
+    {
+        if (!NeedsCaptions) return PictureDatasets.Open(name, seed, count, family);
+        var captioned = PictureDatasets.OpenCaptioned(name, seed, count, family);
+        if (captioned is CaptionedPictures { LeftOut: > 0 and var without }) log.Warn(string.Create(CultureInfo.InvariantCulture, $"{without:N0} pictures of {name} have no sentence and are left out"));
+        return captioned;
     }
 
     private int Run(ParseResult parsed, CancellationToken cancellation)
@@ -121,7 +132,7 @@ internal abstract class TrainCommand(TextWriter output, TextWriter error) : CliC
         // The data before anything is written: an empty folder should leave no run behind.
         var family = shapes ? FamilySize(parsed) : 1;
         if (batch % family != 0) throw new UsageException($"--bs {batch}: expected a multiple of the {family} scenes of a group (--hard-negatives)");
-        var split = dataRoot.Open(parsed, "--ds", name) ?? PictureDatasets.Open(name, seed, shapes ? Noted(parsed, scenes) : PictureDatasets.ShapesCount, family).Split(share);
+        var split = dataRoot.Open(parsed, "--ds", name, NeedsCaptions) ?? Named(name, seed, shapes ? Noted(parsed, scenes) : PictureDatasets.ShapesCount, family, log).Split(share);
         // A published dataset may have come without its part to validate on.
         if (split.Validation is null) split = split.Train.Split(share);
         using var data = new TrainingData(split, side, batch, seed, parsed.GetValue(overfit), log.Warn);
@@ -200,7 +211,7 @@ internal abstract class TrainCommand(TextWriter output, TextWriter error) : CliC
         using var checkpoint = Checkpoint.Open(path);
         using var weights = CheckpointWeights.Open(path, ModelKind);
         RequireSameRun(checkpoint, job, isOwn);
-        var trainer = Build(job with { Weights = weights });
+        var trainer = Build(job with { Weights = weights, Vocabulary = ModelConfiguration.TextOf(checkpoint, ModelConfiguration.VocabularyKey) });
         try
         {
             foreach (var remark in TrainingCheckpoint.Restore(checkpoint, trainer.State)) job.Log.Warn(remark);
@@ -314,4 +325,8 @@ internal sealed record TrainDefaults(int Batch, int Epochs, Func<int, double> Le
 /// <param name="Run">What the run is, for the configuration in its checkpoints.</param>
 /// <param name="Folder">Where the run keeps its files.</param>
 /// <param name="Log">Takes notes and warnings.</param>
-internal sealed record TrainJob(ParseResult Parsed, Device Device, TrainingData Data, ISchedule Schedule, double Rate, double ClipNorm, ulong Seed, IWeightSource? Weights, JsonObject Run, RunFolder Folder, TrainingLog Log);
+internal sealed record TrainJob(ParseResult Parsed, Device Device, TrainingData Data, ISchedule Schedule, double Rate, double ClipNorm, ulong Seed, IWeightSource? Weights, JsonObject Run, RunFolder Folder, TrainingLog Log)
+{
+    /// <summary>The vocabulary that is stored with the weights, if one is.</summary>
+    public string? Vocabulary { get; init; }
+}
