@@ -199,7 +199,7 @@ public sealed class BadInputTests(SmallModels models)
     [InlineData("--text", "generate", "--text", "   ")]
     [InlineData("--text", "generate", "--text")]
     [InlineData("nonsense", "nonsense")]
-    [InlineData("generate, reconstruct, encode, decode, embed, tokenize, inspect, convert, download, train, dataset, eval, trace, explain, profile, bench, kernels, selftest, devices, doctor, completion")]
+    [InlineData("generate, reconstruct, encode, decode, embed, tokenize, inspect, convert, merge-codes, download, train, dataset, eval, trace, explain, profile, bench, kernels, selftest, devices, doctor, completion")]
     [InlineData("--out", "reconstruct", "a.png")]
     [InlineData("reconstruct", "reconstruct", "--out", "x.png")]
     [InlineData("--out", "encode", "a.png")]

@@ -147,7 +147,7 @@ public sealed class TrainTests : IDisposable
             ("broken", "can be read; the first of them"), ("single", "nothing to validate on"), ("few/gray4.png", "this is a picture"),
         }) Assert.Contains(reason, await Refused(Job, place[ds], ["train", "vqgan", "--ds", place[ds], "--perceptual-weight", "0", "--bs", "1"]));
         Assert.Contains("give --bs 1 or less", await Refused(Job, "the dataset has 1 picture", ["train", "vqgan", "--ds", place["few"], "--perceptual-weight", "0", "--bs", "2"]));
-        Assert.Contains("--ds shapes", await Refused(Job, place["few"], ["train", "clip", "--ds", place["few"], "--bs", "1"]));
+        Assert.Contains("there is none about any of the 2 pictures", await Refused(Job, place["few"], ["train", "clip", "--ds", place["few"], "--bs", "1"]));
     }
 
     [Theory]
