@@ -40,13 +40,12 @@ public sealed unsafe partial class CpuBackend : IAttention
             var values = v + (long)b * s.KeyLength * s.KeyStride + h * s.HeadSize;
             int keyGroups = GemmTile.Groups(s.KeyLength), sizeGroups = GemmTile.Groups(s.HeadSize);
             long keyFloats = (long)keyGroups * GemmTile.Columns * s.HeadSize, valueFloats = (long)sizeGroups * GemmTile.Columns * s.KeyLength;
-            long queryFloats = (long)blockRows * s.HeadSize, scoreFloats = (long)blockRows * keyGroups * GemmTile.Columns, weightFloats = (long)blockRows * s.KeyLength;
-            var packedKeys = rowScratch.Floats(keyFloats + valueFloats + queryFloats + scoreFloats + weightFloats + DropoutKernel.FactorFloats(s.KeyLength));
+            long scoreFloats = (long)blockRows * keyGroups * GemmTile.Columns, copyFloats = (long)tileRows * Math.Max(s.HeadSize, s.KeyLength);
+            var packedKeys = rowScratch.Floats(keyFloats + valueFloats + scoreFloats + copyFloats + DropoutKernel.FactorFloats(s.KeyLength));
             var packedValues = packedKeys + keyFloats;
-            var packedQuery = packedValues + valueFloats;
-            var scores = packedQuery + queryFloats;
-            var weights = scores + scoreFloats;
-            var factors = weights + weightFloats;
+            var scores = packedValues + valueFloats;
+            var copy = scores + scoreFloats;
+            var factors = copy + copyFloats;
             var sums = sumScratch.Floats(TilesPerPass * GemmTile.MaxRows * GemmTile.Columns);
             AttentionKernel.PackKeys(keys, s.KeyStride, s.KeyLength, s.HeadSize, packedKeys);
             AttentionKernel.PackValues(values, s.KeyStride, s.KeyLength, s.HeadSize, packedValues);
@@ -55,7 +54,7 @@ public sealed unsafe partial class CpuBackend : IAttention
                 var first = block * blockRows;
                 var rows = Math.Min(blockRows, s.QueryLength - first);
                 AttentionKernel.Block(level, q + ((long)b * s.QueryLength + first) * s.QueryStride + h * s.HeadSize, s, first, rows,
-                    dropout, ((long)(b * s.Heads + h) * s.QueryLength + first) * s.KeyLength, packedKeys, packedValues, packedQuery, scores, weights, factors, sums,
+                    dropout, ((long)(b * s.Heads + h) * s.QueryLength + first) * s.KeyLength, packedKeys, packedValues, scores, copy, factors, sums,
                     o + ((long)b * s.QueryLength + first) * s.OutputStride + h * s.HeadSize);
             }
         });

@@ -18,7 +18,7 @@ internal readonly unsafe struct AttentionGradient
     private readonly SimdLevel level;
     private readonly AttentionShape s;
     private readonly long stride;
-    private readonly float* keyPanels, valuePanels, keyColumns, queryTiles, gradientTiles, queryColumns, gradientColumns, weights, scores, tiles, factors, sums;
+    private readonly float* keyPanels, valuePanels, keyColumns, queryColumns, gradientColumns, weights, scores, tiles, factors, sums;
 
     /// <param name="level">Instruction set.</param>
     /// <param name="s">Sizes, with all strides filled in.</param>
@@ -29,13 +29,11 @@ internal readonly unsafe struct AttentionGradient
         keyPanels = Take(ref scratch, PanelFloats(s.KeyLength, s.HeadSize));
         valuePanels = Take(ref scratch, PanelFloats(s.KeyLength, s.HeadSize));
         keyColumns = Take(ref scratch, PanelFloats(s.HeadSize, s.KeyLength));
-        queryTiles = Take(ref scratch, (long)BlockRows * s.HeadSize);
-        gradientTiles = Take(ref scratch, (long)BlockRows * s.HeadSize);
         queryColumns = Take(ref scratch, PanelFloats(s.HeadSize, BlockRows));
         gradientColumns = Take(ref scratch, PanelFloats(s.HeadSize, BlockRows));
         weights = Take(ref scratch, BlockRows * stride);
         scores = Take(ref scratch, BlockRows * stride);
-        tiles = Take(ref scratch, PassRows * Math.Max(BlockRows, stride));
+        tiles = Take(ref scratch, TileFloats(s));
         factors = Take(ref scratch, DropoutKernel.FactorFloats(s.KeyLength));
         sums = Take(ref scratch, BlockRows * GemmTile.Columns);
     }
@@ -43,8 +41,8 @@ internal readonly unsafe struct AttentionGradient
     /// <summary>Floats of scratch memory: a head's keys and values packed, and a block's rows of scores.</summary>
     public static long ScratchFloats(in AttentionShape s) =>
         2 * PanelFloats(s.KeyLength, s.HeadSize) + PanelFloats(s.HeadSize, s.KeyLength)
-        + 2 * Aligned((long)BlockRows * s.HeadSize) + 2 * PanelFloats(s.HeadSize, BlockRows)
-        + 2 * BlockRows * RowFloats(s) + PassRows * Math.Max(BlockRows, RowFloats(s)) + Aligned(DropoutKernel.FactorFloats(s.KeyLength)) + BlockRows * GemmTile.Columns;
+        + 2 * PanelFloats(s.HeadSize, BlockRows)
+        + 2 * BlockRows * RowFloats(s) + TileFloats(s) + Aligned(DropoutKernel.FactorFloats(s.KeyLength)) + BlockRows * GemmTile.Columns;
 
     /// <summary>Keys that the queries of a block see together; those behind get nothing from it.</summary>
     public static int KeysOfBlock(in AttentionShape s, int block) =>
@@ -94,18 +92,22 @@ internal readonly unsafe struct AttentionGradient
         var (size, tileRows, keys) = (s.HeadSize, GemmTile.Rows(level), KeysOfBlock(s, block));
         // The block's query r sees the keys below r + seen.
         var seen = first + 1 + s.KeyLength - s.QueryLength;
-        AttentionKernel.PackRows(level, query, s.QueryStride, rows, size, queryTiles);
-        AttentionKernel.PackRows(level, outputGradient, s.OutputStride, rows, size, gradientTiles);
+        Span<RowTile> queryRoom = stackalloc RowTile[AttentionKernel.Tiles(level, rows)], gradientRoom = stackalloc RowTile[queryRoom.Length];
+        var queryTiles = AttentionKernel.TileRows(level, query, s.QueryStride, rows, size, queryRoom, tiles);
+        var gradientTiles = AttentionKernel.TileRows(level, outputGradient, s.OutputStride, rows, size, gradientRoom, tiles + Aligned((long)tileRows * size));
         AttentionKernel.PackValues(query, s.QueryStride, rows, size, queryColumns);
         AttentionKernel.PackValues(outputGradient, s.OutputStride, rows, size, gradientColumns);
 
         // 1. Scores Q·Kᵀ and dO·Vᵀ, without the tiles whose queries see none of a group's keys.
         for (var key = 0; key < keys; key += GemmTile.Columns)
         {
-            var skipped = Unseeing(key, seen) / tileRows * tileRows;
+            var from = Unseeing(key, seen) / tileRows;
+            var skipped = from * tileRows;
             var at = skipped * stride + key;
-            Multiply(queryTiles + (long)skipped * size, rows - skipped, size, keyPanels + (long)key * size, size, GemmTile.Columns, weights + at, stride, false);
-            Multiply(gradientTiles + (long)skipped * size, rows - skipped, size, valuePanels + (long)key * size, size, GemmTile.Columns, scores + at, stride, false);
+            GemmTile.MultiplyRows(level, queryTiles[from..], [0L], size, keyPanels + (long)key * size, GemmTile.Columns, sums);
+            AttentionKernel.Store(sums, rows - skipped, GemmTile.Columns, weights + at, stride);
+            GemmTile.MultiplyRows(level, gradientTiles[from..], [0L], size, valuePanels + (long)key * size, GemmTile.Columns, sums);
+            AttentionKernel.Store(sums, rows - skipped, GemmTile.Columns, scores + at, stride);
         }
 
         // 2. Row by row: the softmax, dS in place of dO·Vᵀ, and P∘F in place of P.
@@ -123,12 +125,14 @@ internal readonly unsafe struct AttentionGradient
         }
 
         // 3. dQ = dS·K.
-        for (var row = 0; row < rows; row += PassRows)
+        Span<int> depths = stackalloc int[queryRoom.Length];
+        for (var t = 0; t < depths.Length; t++) depths[t] = s.Causal ? Math.Min(rows, (t + 1) * tileRows) - 1 + seen : s.KeyLength;
+        var scoreTiles = AttentionKernel.TileRows(level, scores, stride, rows, depths[^1], queryRoom, tiles);
+        for (var column = 0; column < size; column += GemmTile.Columns)
         {
-            var count = Math.Min(PassRows, rows - row);
-            var depth = s.Causal ? row + count - 1 + seen : s.KeyLength;
-            AttentionKernel.PackRows(level, scores + row * stride, stride, count, depth, tiles);
-            MultiplyColumns(count, depth, keyColumns, s.KeyLength, 0, queryGradient + (long)row * s.QueryStride, s.QueryStride, false);
+            var width = Math.Min(GemmTile.Columns, size - column);
+            GemmTile.MultiplyDepths(level, scoreTiles, depths, keyColumns + (long)column * s.KeyLength, s.KeyLength, width, sums);
+            AttentionKernel.Store(sums, rows, width, queryGradient + column, s.QueryStride);
         }
 
         // 4. dV += (P∘F)ᵀ·dO and dK += dSᵀ·Q, without the queries that see none of a pass's keys.
@@ -219,6 +223,9 @@ internal readonly unsafe struct AttentionGradient
 
     /// <summary>Floats between two rows of scores: whole groups of keys, and room for a tile that begins in the last one.</summary>
     private static long RowFloats(in AttentionShape s) => GemmTile.Groups(s.KeyLength) * GemmTile.Columns + 16L;
+
+    /// <summary>Room for a pass's columns of a block, and for two last tiles of its rows.</summary>
+    private static long TileFloats(in AttentionShape s) => Math.Max(PassRows * BlockRows, GemmTile.MaxRows * (RowFloats(s) + 2L * s.HeadSize + 32));
 
     private static float* Take(ref float* scratch, long floats)
     {

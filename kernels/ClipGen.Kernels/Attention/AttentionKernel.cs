@@ -30,16 +30,40 @@ internal static unsafe class AttentionKernel
         }
     }
 
-    /// <summary>Rows as the A operand: tile after tile of [depth][tile rows].</summary>
-    public static void PackRows(SimdLevel level, float* rows, long stride, int count, int depth, float* tiles)
+    /// <summary>Rows as the A operand: whole tiles where they lie, a last one that lacks rows copied as [depth][tile rows].</summary>
+    /// <param name="level">Instruction set.</param>
+    /// <param name="rows">First row.</param>
+    /// <param name="stride">Floats between two rows.</param>
+    /// <param name="count">Rows.</param>
+    /// <param name="depth">Floats of a row that the last tile takes.</param>
+    /// <param name="tiles">Room for <see cref="Tiles"/> of them.</param>
+    /// <param name="copy">Memory for the copy.</param>
+    /// <returns>Those that were made.</returns>
+    public static Span<RowTile> TileRows(SimdLevel level, float* rows, long stride, int count, int depth, Span<RowTile> tiles, float* copy)
     {
         var tileRows = GemmTile.Rows(level);
+        var whole = count / tileRows;
+        for (var t = 0; t < whole; t++) tiles[t] = RowTile.InPlace(rows + (long)t * tileRows * stride, tileRows, stride);
+        var rest = count - whole * tileRows;
+        if (rest == 0) return tiles[..whole];
         var pointers = stackalloc float*[GemmTile.MaxRows];
-        for (var first = 0; first < count; first += tileRows)
+        for (var r = 0; r < rest; r++) pointers[r] = rows + ((long)whole * tileRows + r) * stride;
+        TilePacking.PackA(pointers, rest, depth, tileRows, copy);
+        tiles[whole] = RowTile.Packed(copy, rest);
+        return tiles[..(whole + 1)];
+    }
+
+    /// <summary>Tiles that so many rows make.</summary>
+    public static int Tiles(SimdLevel level, int rows) => (rows + GemmTile.Rows(level) - 1) / GemmTile.Rows(level);
+
+    /// <summary>Rows of at most 32 sums to where they belong.</summary>
+    public static void Store(float* sums, int rows, int columns, float* target, long stride)
+    {
+        for (var r = 0; r < rows; r++, sums += GemmTile.Columns, target += stride)
         {
-            var inTile = Math.Min(tileRows, count - first);
-            for (var r = 0; r < inTile; r++) pointers[r] = rows + (first + r) * stride;
-            TilePacking.PackA(pointers, inTile, depth, tileRows, tiles + (long)first * depth);
+            var j = 0;
+            for (; j + 8 <= columns; j += 8) Vector256.Load(sums + j).Store(target + j);
+            for (; j < columns; j++) target[j] = sums[j];
         }
     }
 
@@ -48,20 +72,24 @@ internal static unsafe class AttentionKernel
     /// <paramref name="firstFactor"/> is the dropout's index of the first query's first key.
     /// </summary>
     public static void Block(SimdLevel level, float* query, in AttentionShape s, int first, int rows, in DropoutMask dropout, long firstFactor,
-        float* packedKeys, float* packedValues, float* packedQuery, float* scores, float* weights, float* factors, float* sums, float* output)
+        float* packedKeys, float* packedValues, float* scores, float* copy, float* factors, float* sums, float* output)
     {
-        PackRows(level, query, s.QueryStride, rows, s.HeadSize, packedQuery);
+        var tileRows = GemmTile.Rows(level);
+        Span<RowTile> room = stackalloc RowTile[Tiles(level, rows)];
+        var tiles = TileRows(level, query, s.QueryStride, rows, s.HeadSize, room, copy);
 
-        // Keys that the last query of the block sees; what lies behind is never computed.
+        // Keys that the last query of each tile sees; what lies behind is never computed.
         var offset = s.KeyLength - s.QueryLength;
-        var needed = s.Causal ? Math.Min(s.KeyLength, first + rows + offset) : s.KeyLength;
-        var groups = GemmTile.Groups(needed);
+        Span<int> depths = stackalloc int[tiles.Length];
+        for (var t = 0; t < tiles.Length; t++) depths[t] = s.Causal ? Math.Min(s.KeyLength, first + Math.Min(rows, (t + 1) * tileRows) + offset) : s.KeyLength;
         var stride = GemmTile.Groups(s.KeyLength) * GemmTile.Columns;
-        for (var group = 0; group < groups; group++)
+        var from = 0;
+        for (var key = 0; key < depths[^1]; key += GemmTile.Columns)
         {
-            GemmTile.MultiplyTiles(level, packedQuery, rows, s.HeadSize, packedKeys + (long)group * GemmTile.Columns * s.HeadSize, s.HeadSize, GemmTile.Columns, sums);
-            for (var r = 0; r < rows; r++)
-                new Span<float>(sums + r * GemmTile.Columns, GemmTile.Columns).CopyTo(new Span<float>(scores + (long)r * stride + group * GemmTile.Columns, GemmTile.Columns));
+            while (depths[from] <= key) from++;
+            var skipped = from * tileRows;
+            GemmTile.MultiplyRows(level, tiles[from..], [0L], s.HeadSize, packedKeys + (long)key * s.HeadSize, GemmTile.Columns, sums);
+            Store(sums, rows - skipped, GemmTile.Columns, scores + (long)skipped * stride + key, stride);
         }
 
         var scale = 1 / MathF.Sqrt(s.HeadSize);
@@ -71,16 +99,15 @@ internal static unsafe class AttentionKernel
             var row = scores + (long)r * stride;
             SoftmaxKernel.Row(level, row, seen, scale, row);
             if (dropout.Probability > 0) ElementwiseKernel.Combine<MultiplyPair>(level, row, DropoutKernel.Factors(dropout, firstFactor + (long)r * s.KeyLength, seen, factors), seen, row);
-            new Span<float>(row + seen, needed - seen).Clear();
+            new Span<float>(row + seen, depths[r / tileRows] - seen).Clear();
         }
 
-        PackRows(level, scores, stride, rows, needed, weights);
+        tiles = TileRows(level, scores, stride, rows, depths[^1], room, copy);
         for (var column = 0; column < s.HeadSize; column += GemmTile.Columns)
         {
             var width = Math.Min(GemmTile.Columns, s.HeadSize - column);
-            GemmTile.MultiplyTiles(level, weights, rows, needed, packedValues + (long)column * s.KeyLength, s.KeyLength, width, sums);
-            for (var r = 0; r < rows; r++)
-                new Span<float>(sums + r * GemmTile.Columns, width).CopyTo(new Span<float>(output + (long)r * s.OutputStride + column, width));
+            GemmTile.MultiplyDepths(level, tiles, depths, packedValues + (long)column * s.KeyLength, s.KeyLength, width, sums);
+            Store(sums, rows, width, output + column, s.OutputStride);
         }
     }
 

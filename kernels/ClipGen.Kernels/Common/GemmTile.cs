@@ -118,6 +118,41 @@ internal static unsafe class GemmTile
     }
 
     /// <summary>
+    /// Tiles of A, each to a depth of its own, times the first <paramref name="columns"/> columns of one group of B: what lies behind a tile's depth is zero in A, as under a causal mask. The chains of
+    /// <see cref="MultiplyRows"/>, and the same places of the sums.
+    /// </summary>
+    /// <param name="level">Instruction set.</param>
+    /// <param name="tiles">A.</param>
+    /// <param name="depths">Depth of each, at least 1.</param>
+    /// <param name="bGroup">Two neighbouring panels of B.</param>
+    /// <param name="panelDepth">Depth that the panels of B were packed with; at least every tile's.</param>
+    /// <param name="columns">Columns that are wanted.</param>
+    /// <param name="sums">Results.</param>
+    public static void MultiplyDepths(SimdLevel level, ReadOnlySpan<RowTile> tiles, ReadOnlySpan<int> depths, float* bGroup, int panelDepth, int columns, float* sums)
+    {
+        int tileRows = Rows(level), width = Width(level), deepest = 0;
+        foreach (var depth in depths) deepest = Math.Max(deepest, depth);
+        var panelFloats = (long)panelDepth * PanelColumns;
+        var aheadStep = Math.Max(1, PanelColumns * sizeof(float) / tiles.Length);
+        for (var block = 0; block < deepest; block += BlockK)
+            for (var column = 0; column < columns; column += width)
+            {
+                var b = bGroup + column / PanelColumns * panelFloats + (long)block * PanelColumns + column % PanelColumns;
+                var ahead = (byte*)Next(bGroup, panelFloats, block, Math.Min(BlockK, deepest - block), deepest, column, width, columns);
+                for (var t = 0; t < tiles.Length; t++)
+                {
+                    var depth = Math.Min(BlockK, depths[t] - block);
+                    if (depth <= 0) continue;
+                    var tile = tiles[t];
+                    var to = sums + t * tileRows * Columns + column;
+                    if (tile.IsPacked) Packed(level, tile.Data + (long)block * tileRows, b, panelFloats, depth, tile.Rows, to, block > 0, ahead, aheadStep);
+                    else Strided(level, tile.Data + block, tile.Stride, b, panelFloats, depth, to, block > 0, ahead, aheadStep);
+                    ahead += depth * aheadStep;
+                }
+            }
+    }
+
+    /// <summary>
     /// Tiles of A from step <paramref name="first"/> on times one block of B, two panels of floats <paramref name="panelFloats"/> apart, at the same place of the sums as <see cref="MultiplyRows"/> has them; added to what is there but for the first block.
     /// </summary>
     public static void MultiplyBlock(SimdLevel level, ReadOnlySpan<RowTile> tiles, int first, int depth, float* b, long panelFloats, int columns, float* sums, byte* ahead, int aheadStep)
