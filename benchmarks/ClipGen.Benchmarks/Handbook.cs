@@ -9,10 +9,9 @@ internal static partial class Handbook
 {
     /// <summary>Prints the page.</summary>
     /// <param name="kernels">Folder of the kernels: a folder per op, its note in it.</param>
-    /// <param name="results">Lines of <c>ops --json</c>.</param>
-    /// <param name="shown">Path of the results, as the page shall name it.</param>
+    /// <param name="results">Lines of <c>ops --json</c>; the page names the path as it is given.</param>
     /// <param name="output">Where to.</param>
-    public static void Print(string kernels, string results, string shown, TextWriter output)
+    public static void Print(string kernels, string results, TextWriter output)
     {
         var lines = File.ReadLines(results).Where(line => line.Length > 0).Select(Measured.Parse).ToList();
         var levels = lines.Select(line => line.Level).Distinct().ToList();
@@ -24,7 +23,7 @@ internal static partial class Handbook
         output.WriteLine("    dotnet run -c Release --project benchmarks/ClipGen.Benchmarks -- ops --json > OPS.jsonl");
         output.WriteLine("    dotnet run -c Release --project benchmarks/ClipGen.Benchmarks -- handbook OPS.jsonl > docs/kernels.md");
         output.WriteLine();
-        output.WriteLine($"The run: `{shown}`, {lines.Select(line => line.Threads).First()} threads. Roofs measured in it: {string.Join("; ", levels.Select(level => Roofs(level, lines.First(line => line.Level == level))))}.");
+        output.WriteLine($"The run: `{results}`, {lines.Select(line => line.Threads).First()} threads. Roofs measured in it: {string.Join("; ", levels.Select(level => Roofs(level, lines.First(line => line.Level == level))))}.");
         output.WriteLine("*of arithmetic* and *of memory* are shares of these; the larger of the two says how near a kernel is to what binds it. Above 100 % data came from caches, or a kernel found a way with fewer operations than the figure counts. How to");
         output.WriteLine("work on one: [profiling.md](profiling.md); how to add one: [adding-an-op.md](adding-an-op.md); on a card: [cuda.md](cuda.md).");
         foreach (var note in Notes(kernels))

@@ -19,6 +19,6 @@ table.SetAction(parsed => ResultTable.Print(parsed.GetRequiredValue(file), Conso
 var results = new Argument<string>("results") { Description = "Output of `ops --json`" };
 var kernels = new Option<string>("--kernels") { Description = "Folder of the kernels", DefaultValueFactory = _ => Path.Combine("kernels", "ClipGen.Kernels") };
 var handbook = new Command("handbook", "Prints the index of the ops' notes with the figures of a ladder: docs/kernels.md") { results, kernels };
-handbook.SetAction(parsed => Handbook.Print(parsed.GetRequiredValue(kernels), parsed.GetRequiredValue(results), parsed.GetRequiredValue(results), Console.Out));
+handbook.SetAction(parsed => Handbook.Print(parsed.GetRequiredValue(kernels), parsed.GetRequiredValue(results), Console.Out));
 
 return new RootCommand("ClipGen's benchmarks; whole models are timed by `clipgen bench`") { files, ops, handbook, table }.Parse(args).Invoke();

@@ -23,6 +23,15 @@ internal static class OutputFiles
         ProbeFolder(option, path, folder);
     }
 
+    /// <summary>Checks that a file can be written, and is not the one that is read.</summary>
+    /// <inheritdoc cref="RequireWritable"/>
+    /// <exception cref="UsageException">It is, or the ending is not one of those.</exception>
+    public static void RequireOther(string option, string path, string read, params string[] endings)
+    {
+        RequireWritable(option, path, endings);
+        if (Path.GetFullPath(read) == Path.GetFullPath(path)) throw new UsageException($"{option} {path}: is the file to read; choose another name");
+    }
+
     /// <summary>Checks that a folder can be written to, or created; creates nothing, so that a job that fails leaves nothing behind.</summary>
     /// <exception cref="UsageException">No name is given.</exception>
     /// <exception cref="JobException">It can't be created or written to.</exception>

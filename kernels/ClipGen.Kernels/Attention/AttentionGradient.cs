@@ -105,9 +105,9 @@ internal readonly unsafe struct AttentionGradient
             var skipped = from * tileRows;
             var at = skipped * stride + key;
             GemmTile.MultiplyRows(level, queryTiles[from..], [0L], size, keyPanels + (long)key * size, GemmTile.Columns, sums);
-            AttentionKernel.Store(sums, rows - skipped, GemmTile.Columns, weights + at, stride);
+            EpilogueKernel.Store(level, sums, rows - skipped, GemmTile.Columns, weights + at, stride);
             GemmTile.MultiplyRows(level, gradientTiles[from..], [0L], size, valuePanels + (long)key * size, GemmTile.Columns, sums);
-            AttentionKernel.Store(sums, rows - skipped, GemmTile.Columns, scores + at, stride);
+            EpilogueKernel.Store(level, sums, rows - skipped, GemmTile.Columns, scores + at, stride);
         }
 
         // 2. Row by row: the softmax, dS in place of dO·Vᵀ, and P∘F in place of P.
@@ -132,7 +132,7 @@ internal readonly unsafe struct AttentionGradient
         {
             var width = Math.Min(GemmTile.Columns, size - column);
             GemmTile.MultiplyDepths(level, scoreTiles, depths, keyColumns + (long)column * s.KeyLength, s.KeyLength, width, sums);
-            AttentionKernel.Store(sums, rows, width, queryGradient + column, s.QueryStride);
+            EpilogueKernel.Store(level, sums, rows, width, queryGradient + column, s.QueryStride);
         }
 
         // 4. dV += (P∘F)ᵀ·dO and dK += dSᵀ·Q, without the queries that see none of a pass's keys.

@@ -56,17 +56,6 @@ internal static unsafe class AttentionKernel
     /// <summary>Tiles that so many rows make.</summary>
     public static int Tiles(SimdLevel level, int rows) => (rows + GemmTile.Rows(level) - 1) / GemmTile.Rows(level);
 
-    /// <summary>Rows of at most 32 sums to where they belong.</summary>
-    public static void Store(float* sums, int rows, int columns, float* target, long stride)
-    {
-        for (var r = 0; r < rows; r++, sums += GemmTile.Columns, target += stride)
-        {
-            var j = 0;
-            for (; j + 8 <= columns; j += 8) Vector256.Load(sums + j).Store(target + j);
-            for (; j < columns; j++) target[j] = sums[j];
-        }
-    }
-
     /// <summary>
     /// A block of queries: scores of a few dozen rows against all keys stay in the second-level cache, an exact softmax over each row, dropout of its weights, then the product with the values.
     /// <paramref name="firstFactor"/> is the dropout's index of the first query's first key.
@@ -89,7 +78,7 @@ internal static unsafe class AttentionKernel
             while (depths[from] <= key) from++;
             var skipped = from * tileRows;
             GemmTile.MultiplyRows(level, tiles[from..], [0L], s.HeadSize, packedKeys + (long)key * s.HeadSize, GemmTile.Columns, sums);
-            Store(sums, rows - skipped, GemmTile.Columns, scores + (long)skipped * stride + key, stride);
+            EpilogueKernel.Store(level, sums, rows - skipped, GemmTile.Columns, scores + (long)skipped * stride + key, stride);
         }
 
         var scale = 1 / MathF.Sqrt(s.HeadSize);
@@ -107,7 +96,7 @@ internal static unsafe class AttentionKernel
         {
             var width = Math.Min(GemmTile.Columns, s.HeadSize - column);
             GemmTile.MultiplyDepths(level, tiles, depths, packedValues + (long)column * s.KeyLength, s.KeyLength, width, sums);
-            Store(sums, rows, width, output + column, s.OutputStride);
+            EpilogueKernel.Store(level, sums, rows, width, output + column, s.OutputStride);
         }
     }
 

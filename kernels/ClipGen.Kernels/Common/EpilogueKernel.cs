@@ -16,6 +16,9 @@ internal static unsafe class EpilogueKernel
         else Store<Simd128, System.Runtime.Intrinsics.Vector128<float>>(sums, rows, columns, bias, activation, residual, output, stride);
     }
 
+    /// <summary>The sums as they are.</summary>
+    public static void Store(SimdLevel level, float* sums, int rows, int columns, float* output, long stride) => Store(level, sums, rows, columns, null, Activation.None, null, output, stride);
+
     private static void Store<S, V>(float* sums, int rows, int columns, float* bias, Activation activation, float* residual, float* output, long stride)
         where S : struct, ISimd<V> where V : struct
     {

@@ -107,10 +107,7 @@ internal static unsafe class GemmTile
                     var ahead = (byte*)Next(bGroup, panelFloats, at, depth, depthOfAll, column, width, columns);
                     for (var t = 0; t < tiles.Length; t++)
                     {
-                        var tile = tiles[t];
-                        var to = sums + t * tileRows * Columns + column;
-                        if (tile.IsPacked) Packed(level, tile.Data + (long)at * tileRows, b, panelFloats, depth, tile.Rows, to, at > 0, ahead, aheadStep);
-                        else Strided(level, tile.Data + rowOffsets[row] + block, tile.Stride, b, panelFloats, depth, to, at > 0, ahead, aheadStep);
+                        Multiply(level, tiles[t], at, rowOffsets[row] + block, b, panelFloats, depth, sums + t * tileRows * Columns + column, at > 0, ahead, aheadStep);
                         ahead += depth * aheadStep;
                     }
                 }
@@ -143,10 +140,7 @@ internal static unsafe class GemmTile
                 {
                     var depth = Math.Min(BlockK, depths[t] - block);
                     if (depth <= 0) continue;
-                    var tile = tiles[t];
-                    var to = sums + t * tileRows * Columns + column;
-                    if (tile.IsPacked) Packed(level, tile.Data + (long)block * tileRows, b, panelFloats, depth, tile.Rows, to, block > 0, ahead, aheadStep);
-                    else Strided(level, tile.Data + block, tile.Stride, b, panelFloats, depth, to, block > 0, ahead, aheadStep);
+                    Multiply(level, tiles[t], block, block, b, panelFloats, depth, sums + t * tileRows * Columns + column, block > 0, ahead, aheadStep);
                     ahead += depth * aheadStep;
                 }
             }
@@ -163,13 +157,18 @@ internal static unsafe class GemmTile
             var from = b + column / PanelColumns * panelFloats + column % PanelColumns;
             for (var t = 0; t < tiles.Length; t++)
             {
-                var tile = tiles[t];
-                var to = sums + t * tileRows * Columns + column;
-                if (tile.IsPacked) Packed(level, tile.Data + (long)first * tileRows, from, panelFloats, depth, tile.Rows, to, first > 0, ahead, aheadStep);
-                else Strided(level, tile.Data + first, tile.Stride, from, panelFloats, depth, to, first > 0, ahead, aheadStep);
+                Multiply(level, tiles[t], first, first, from, panelFloats, depth, sums + t * tileRows * Columns + column, first > 0, ahead, aheadStep);
                 ahead += depth * aheadStep;
             }
         }
+    }
+
+    /// <summary>A tile of either kind, from a step of k on: a panel has that step, rows have it <paramref name="offset"/> floats from their begin.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Multiply(SimdLevel level, in RowTile tile, int step, long offset, float* b, long panelFloats, int depth, float* c, bool accumulate, byte* ahead, int aheadStep)
+    {
+        if (tile.IsPacked) Packed(level, tile.Data + (long)step * Rows(level), b, panelFloats, depth, tile.Rows, c, accumulate, ahead, aheadStep);
+        else Strided(level, tile.Data + offset, tile.Stride, b, panelFloats, depth, c, accumulate, ahead, aheadStep);
     }
 
     /// <summary>What is multiplied after a block: its neighbour in the next panel, the next block of the first panel, or the next group.</summary>

@@ -34,8 +34,7 @@ internal sealed class ConvertCommand(TextWriter output, TextWriter error) : CliC
         var to = parsed.GetRequiredValue(target);
         var settings = new ConversionSettings { Type = Type(parsed), WeightsOnly = parsed.GetValue(weightsOnly), KeepDiscriminator = parsed.GetValue(keepDiscriminator) };
         if (settings.KeepDiscriminator && !settings.WeightsOnly) throw new UsageException("--keep-discriminator: only --weights-only leaves it out; leave the option out too");
-        OutputFiles.RequireWritable("OUT", to, ".safetensors", ".pt");
-        if (Path.GetFullPath(from) == Path.GetFullPath(to)) throw new UsageException($"OUT {to}: is the file to read; choose another name");
+        OutputFiles.RequireOther("OUT", to, from, ".safetensors", ".pt");
         using var checkpoint = Checkpoint.Open(from);
         foreach (var warning in checkpoint.Warnings) Warn(parsed, $"{checkpoint.Path}: {ShownText.Of(warning)}");
         var tensors = CheckpointConversion.Convert(checkpoint, to, settings);

@@ -38,11 +38,9 @@ internal sealed class MergeCodesCommand(TextWriter output, TextWriter error) : C
         var (from, to, kept, most) = (parsed.GetRequiredValue(source), parsed.GetRequiredValue(target), parsed.GetRequiredValue(codes), parsed.GetValue(count));
         if (kept < 1) throw new UsageException($"--codes {kept}: must be at least 1");
         if (most < 1) throw new UsageException($"--count {most}: must be at least 1");
-        OutputFiles.RequireWritable("OUT", to, ".safetensors", ".pt");
-        if (Path.GetFullPath(from) == Path.GetFullPath(to)) throw new UsageException($"OUT {to}: is the file to read; choose another name");
+        OutputFiles.RequireOther("OUT", to, from, ".safetensors", ".pt");
         var name = parsed.GetRequiredValue(dataset);
-        var pictures = dataRoot.Open(parsed, "--ds", name) is { } split ? split.Train
-            : name == PictureDatasets.Shapes ? new ShapesDataset(Common.Seed(parsed), ShapesSplit.Train, most) : PictureDatasets.Open(name);
+        var pictures = dataRoot.Open(parsed, "--ds", name)?.Train ?? PictureDatasets.Open(name, Common.Seed(parsed), most);
         using var device = Common.OpenDevice(parsed);
         using var model = ModelFiles.LoadVqGan(device, from);
         if (kept >= model.Codes) throw new UsageException($"--codes {kept}: {from} has {model.Codes:N0} codes; keep fewer");

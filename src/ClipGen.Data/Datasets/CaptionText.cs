@@ -6,13 +6,20 @@ namespace ClipGen.Data.Datasets;
 /// <summary>Sentences as files hold them: plain text with one a line, or a JSON object with a caption.</summary>
 internal static class CaptionText
 {
-    /// <summary>Bytes of a text at most.</summary>
-    public const int LargestText = 1 << 20;
+    // Bytes of a text at most.
+    private const int LargestText = 1 << 20;
 
     /// <summary>Keys of a JSON object, and columns of a table, that hold a sentence; the first one that is there counts.</summary>
     public static readonly string[] Keys = ["caption", "title", "text"];
 
     private static readonly UTF8Encoding Strict = new(false, throwOnInvalidBytes: true);
+
+    /// <summary>Checks that a text is no longer than sentences about a picture are, before it is read.</summary>
+    /// <exception cref="DataException">It is.</exception>
+    public static void RequireLength(long bytes, string name)
+    {
+        if (bytes > LargestText) throw new DataException($"{name}: has {bytes:N0} bytes; sentences about a picture have at most {LargestText:N0}");
+    }
 
     /// <summary>The lines of a text that say something.</summary>
     /// <exception cref="DataException">It is no text.</exception>
@@ -65,7 +72,7 @@ internal static class CaptionText
         {
             var file = new FileInfo(path);
             if (!file.Exists) return [];
-            if (file.Length > LargestText) throw new DataException($"{path}: has {file.Length:N0} bytes; sentences about a picture have at most {LargestText:N0}");
+            RequireLength(file.Length, path);
             return Lines(File.ReadAllBytes(path), path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

@@ -83,7 +83,7 @@ public sealed class TarDataset : IStoredDataset, ICaptionSource, IDisposable
     {
         if (!texts.TryGetValue((int)DatasetIndex.Checked(this, index), out var found)) return [];
         var name = $"{archives[found.Text.Archive].Path}, {found.Text.Name}";
-        if (found.Text.Length > CaptionText.LargestText) throw new DataException($"{name}: has {found.Text.Length:N0} bytes; sentences about a picture have at most {CaptionText.LargestText:N0}");
+        CaptionText.RequireLength(found.Text.Length, name);
         var bytes = archives[found.Text.Archive].Read(found.Text.Offset, found.Text.Length);
         return found.IsJson ? CaptionText.Json(bytes, name) : CaptionText.Lines(bytes, name);
     }

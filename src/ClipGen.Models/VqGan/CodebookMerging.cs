@@ -75,7 +75,7 @@ public static class CodebookMerging
             var sum = table[groups[i]] ??= new double[vqgan.CodeSize];
             TensorPrimitives.Add(sum, latents[used[i]], sum);
         }
-        return new MergedCodebook([.. table.SelectMany((sum, group) => Scaled(sum, 1.0 / united[group])).Select(value => (float)value)], codes, used.Length, Entropy(counts), Entropy(united));
+        return new MergedCodebook([.. table.SelectMany((sum, group) => Scaled(sum, 1.0 / united[group])).Select(value => (float)value)], codes, used.Length, CodeUsage.Of<long>(counts).Entropy, CodeUsage.Of<long>(united).Entropy);
     }
 
     /// <summary>Puts things with weights into groups, joining two groups at a time, those whose union adds least to the squared error.</summary>
@@ -138,10 +138,4 @@ public static class CodebookMerging
     }
 
     private static double[] Scaled(double[] values, double factor) => [.. values.Select(value => value * factor)];
-
-    private static double Entropy(IReadOnlyList<long> counts)
-    {
-        var total = (double)counts.Sum();
-        return -counts.Sum(n => n == 0 ? 0 : n / total * Math.Log(n / total));
-    }
 }

@@ -155,7 +155,7 @@ public sealed class VqGanTrainer : ITrainer
     /// <inheritdoc/>
     public IReadOnlyDictionary<string, double> EndEpoch(long epoch, Action<string> warn)
     {
-        var usage = CodeUsage.Of(State.Counters[InEpoch]);
+        var usage = CodeUsage.Of<float>(State.Counters[InEpoch]);
         Array.Clear(State.Counters[InEpoch]);
         if (usage.Used == 0) warn(string.Create(CultureInfo.InvariantCulture, $"epoch {epoch} used no codes, and validations mean little: latents become codes from step {options.QuantizeFrom} on (--quantize-from)"));
         else if (usage.Share < 0.1) warn(string.Create(CultureInfo.InvariantCulture, $"the codebook is collapsing: epoch {epoch} chose {usage.Used} of {model.Codes} codes (perplexity {usage.Perplexity:F1}); --restart-codes 100 gives unused codes another chance"));
@@ -181,7 +181,7 @@ public sealed class VqGanTrainer : ITrainer
             decibels += PeakSignalToNoise(x.ToFloats(), reconstruction.Clamp(-1, 1).ToFloats(), n);
             pictures += n;
         }
-        var usage = CodeUsage.Of(counts);
+        var usage = CodeUsage.Of<float>(counts);
         return new Dictionary<string, double>
         {
             ["loss_recon"] = (l1 + perceptual) / pictures,
@@ -255,27 +255,5 @@ public sealed class VqGanTrainer : ITrainer
             sum += -10 * Math.Log10(Math.Max(error / size, 0.25 / (255.0 * 255)));
         }
         return sum;
-    }
-}
-
-/// <summary>How a codebook is used.</summary>
-/// <param name="Used">Codes chosen at least once.</param>
-/// <param name="Share">Their share.</param>
-/// <param name="Perplexity">2 to the entropy of the choices in bits: as many codes, used equally often, would be as varied.</param>
-public readonly record struct CodeUsage(int Used, double Share, double Perplexity)
-{
-    /// <summary>Use by counts of each code.</summary>
-    public static CodeUsage Of(ReadOnlySpan<float> counts)
-    {
-        double total = 0, entropy = 0;
-        var used = 0;
-        foreach (var count in counts) total += count;
-        foreach (var count in counts)
-        {
-            if (count == 0) continue;
-            used++;
-            entropy -= count / total * Math.Log(count / total);
-        }
-        return new CodeUsage(used, counts.Length == 0 ? 0 : (double)used / counts.Length, total == 0 ? 0 : Math.Exp(entropy));
     }
 }

@@ -81,7 +81,7 @@ internal sealed class TrainClipCommand(TextWriter output, TextWriter error) : Tr
                     VisionWidth = vision,
                     VisionLayers = Noted(parsed, visionLayers),
                     VisionHeads = vision / 32,
-                    ContextLength = Noted(parsed, context, IsShapes(job) ? ShapeCaptions.ContextLength : 32),
+                    ContextLength = Noted(parsed, context, job.IsShapes ? ShapeCaptions.ContextLength : 32),
                     VocabularySize = tokenizer.VocabularySize,
                     TextWidth = text,
                     TextLayers = Noted(parsed, textLayers),
@@ -101,13 +101,11 @@ internal sealed class TrainClipCommand(TextWriter output, TextWriter error) : Tr
         }
     }
 
-    private static bool IsShapes(TrainJob job) => job.Data.Train.Name == PictureDatasets.Shapes;
-
     /// <summary>The vocabulary that the model was begun with; of a new one, the words of the synthetic world's grammar, or of the sentences.</summary>
     private WordTokenizer Tokenizer(TrainJob job)
     {
         if (job.Vocabulary is { } known) return WordTokenizer.Parse(known);
-        if (IsShapes(job)) return new WordTokenizer(ShapeCaptions.Words);
+        if (job.IsShapes) return new WordTokenizer(ShapeCaptions.Words);
         var most = Noted(job.Parsed, words);
         if (most < 1) throw new UsageException($"--words {most}: expected 1 or more");
         var captions = (ICaptionedDataset)job.Data.Train;

@@ -92,12 +92,13 @@ internal abstract class TrainCommand(TextWriter output, TextWriter error) : CliC
         return value;
     }
 
-    private IPictureDataset Named(string name, ulong seed, long count, int family, TrainingLog log)
+    /// <summary>What to train on, and what to validate on where it comes with that.</summary>
+    private DatasetSplit Open(ParseResult parsed, string name, ulong seed, long count, int family, TrainingLog log)
     {
-        if (!NeedsCaptions) return PictureDatasets.Open(name, seed, count, family);
-        var captioned = PictureDatasets.OpenCaptioned(name, seed, count, family);
-        if (captioned is CaptionedPictures { LeftOut: > 0 and var without }) log.Warn(string.Create(CultureInfo.InvariantCulture, $"{without:N0} pictures of {name} have no sentence and are left out"));
-        return captioned;
+        var split = dataRoot.Open(parsed, "--ds", name, NeedsCaptions)
+            ?? new DatasetSplit(NeedsCaptions ? PictureDatasets.OpenCaptioned(name, seed, count, family) : PictureDatasets.Open(name, seed, count, family), null);
+        if (split.Train is CaptionedPictures { LeftOut: > 0 and var without }) log.Warn(string.Create(CultureInfo.InvariantCulture, $"{without:N0} pictures of {name} have no sentence and are left out"));
+        return split;
     }
 
     private int Run(ParseResult parsed, CancellationToken cancellation)
@@ -132,8 +133,7 @@ internal abstract class TrainCommand(TextWriter output, TextWriter error) : CliC
         // The data before anything is written: an empty folder should leave no run behind.
         var family = shapes ? FamilySize(parsed) : 1;
         if (batch % family != 0) throw new UsageException($"--bs {batch}: expected a multiple of the {family} scenes of a group (--hard-negatives)");
-        var split = dataRoot.Open(parsed, "--ds", name, NeedsCaptions) ?? Named(name, seed, shapes ? Noted(parsed, scenes) : PictureDatasets.ShapesCount, family, log).Split(share);
-        // A published dataset may have come without its part to validate on.
+        var split = Open(parsed, name, seed, shapes ? Noted(parsed, scenes) : PictureDatasets.ShapesCount, family, log);
         if (split.Validation is null) split = split.Train.Split(share);
         using var data = new TrainingData(split, side, batch, seed, parsed.GetValue(overfit), log.Warn);
         using var folder = RunFolder.Open(place, Positive("--keep", parsed.GetValue(keep)));
@@ -327,6 +327,9 @@ internal sealed record TrainDefaults(int Batch, int Epochs, Func<int, double> Le
 /// <param name="Log">Takes notes and warnings.</param>
 internal sealed record TrainJob(ParseResult Parsed, Device Device, TrainingData Data, ISchedule Schedule, double Rate, double ClipNorm, ulong Seed, IWeightSource? Weights, JsonObject Run, RunFolder Folder, TrainingLog Log)
 {
+    /// <summary>Whether it trains on the synthetic world, which has defaults of its own.</summary>
+    public bool IsShapes => Data.Train.Name == PictureDatasets.Shapes;
+
     /// <summary>The vocabulary that is stored with the weights, if one is.</summary>
     public string? Vocabulary { get; init; }
 }

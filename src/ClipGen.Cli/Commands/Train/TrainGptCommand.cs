@@ -48,7 +48,7 @@ internal sealed class TrainGptCommand(TextWriter output, TextWriter error) : Tra
     protected override ITrainer Build(TrainJob job)
     {
         var parsed = job.Parsed;
-        var shapes = job.Data.Train.Name == Data.Datasets.PictureDatasets.Shapes;
+        var shapes = job.IsShapes;
         var weight = Noted(parsed, clipWeight);
         if (!(weight >= 0)) throw new UsageException($"--clip-weight {weight}: expected 0 or more");
         var drop = Share("--dropout", Noted(parsed, dropout, shapes ? 0 : 0.1));
@@ -66,13 +66,14 @@ internal sealed class TrainGptCommand(TextWriter output, TextWriter error) : Tra
         };
         var codecFile = KnownFiles.Frozen("--vqgan-ckpt", parsed.GetValue(vqgan), shapes ? "shapes-vqgan.safetensors" : "vqgan_coco.pt");
         var embedderFile = KnownFiles.Frozen("--clip-ckpt", parsed.GetValue(clip), shapes ? "shapes-clip.safetensors" : "clip_vit_b32.pt");
+        var cached = Noted(parsed, cache);
         var options = new GptTrainerOptions
         {
             Schedule = job.Schedule,
             Accumulate = Noted(parsed, accumulate) is >= 1 and var parts ? parts : throw new UsageException("--accumulate: expected 1 or more"),
-            CacheCodes = Noted(parsed, cache),
-            CachePath = job.Folder.EncodedPath,
-            Encoders = $"{FileHash.Short(codecFile)} {FileHash.Short(embedderFile)}",
+            CacheCodes = cached,
+            CachePath = cached ? job.Folder.EncodedPath : null,
+            Encoders = cached ? $"{FileHash.Short(codecFile)} {FileHash.Short(embedderFile)}" : "",
             PreviewPictures = parsed.GetValue(previews) is >= 0 and var shown ? shown : throw new UsageException("--previews: expected 0 or more"),
         };
         VqGanModel? codec = null;

@@ -55,7 +55,7 @@ internal sealed class TrainVqGanCommand(TextWriter output, TextWriter error) : T
     protected override ITrainer Build(TrainJob job)
     {
         var parsed = job.Parsed;
-        var shapes = job.Data.Train.Name == Data.Datasets.PictureDatasets.Shapes;
+        var shapes = job.IsShapes;
         var perceptualWeight = Noted(parsed, perceptual, shapes ? 0 : 1);
         if (perceptualWeight == 0 && parsed.GetResult(lpips) is { Implicit: false }) throw new UsageException("--lpips-ckpt: has no effect without --perceptual-weight");
         LpipsModel? distance = null;
