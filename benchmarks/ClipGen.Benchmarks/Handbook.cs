@@ -9,18 +9,18 @@ internal static partial class Handbook
 {
     /// <summary>Prints the page.</summary>
     /// <param name="kernels">Folder of the kernels: a folder per op, its note in it.</param>
-    /// <param name="results">Lines of <c>ops --json</c>; the page names the path as it is given.</param>
+    /// <param name="results">Lines of <c>clipgen kernels bench --json</c>, of which those of forced forms are passed over; the page names the path as it is given.</param>
     /// <param name="output">Where to.</param>
     public static void Print(string kernels, string results, TextWriter output)
     {
-        var lines = File.ReadLines(results).Where(line => line.Length > 0).Select(Measured.Parse).ToList();
+        var lines = File.ReadLines(results).Where(line => line.Length > 0).Select(Measured.Parse).Where(line => line.Form == line.Level).ToList();
         var levels = lines.Select(line => line.Level).Distinct().ToList();
         output.WriteLine("# The kernel handbook");
         output.WriteLine();
         output.WriteLine("Every op has a folder in `kernels/ClipGen.Kernels` and a note in it: formula, work model, how the work is divided, numerics, what was tried and what it brought. This page is their index, with the figures of their");
         output.WriteLine("large cases, generated from one run:");
         output.WriteLine();
-        output.WriteLine("    dotnet run -c Release --project benchmarks/ClipGen.Benchmarks -- ops --json > OPS.jsonl");
+        output.WriteLine("    clipgen kernels bench --json > OPS.jsonl");
         output.WriteLine("    dotnet run -c Release --project benchmarks/ClipGen.Benchmarks -- handbook OPS.jsonl > docs/kernels.md");
         output.WriteLine();
         output.WriteLine($"The run: `{results}`, {lines.Select(line => line.Threads).First()} threads. Roofs measured in it: {string.Join("; ", levels.Select(level => Roofs(level, lines.First(line => line.Level == level))))}.");
@@ -41,7 +41,7 @@ internal static partial class Handbook
             {
                 var best = one.MinBy(line => line.Seconds)!;
                 output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                    $"| {one.Key} | {string.Join(" | ", levels.Select(level => one.FirstOrDefault(line => line.Level == level) is { } line ? Time(line.Seconds) : ""))} | {best.Flops / best.Seconds / 1e9:F1} | {best.Flops / best.Seconds / best.PeakFlops:P0} | {best.Bytes / best.Seconds / 1e9:F1} | {best.Bytes / best.Seconds / best.PeakRead:P0} |"));
+                    $"| {one.Key} | {string.Join(" | ", levels.Select(level => one.FirstOrDefault(line => line.Level == level) is { } line ? ResultTable.Time(line.Seconds) : ""))} | {best.Flops / best.Seconds / 1e9:F1} | {best.Flops / best.Seconds / best.PeakFlops:P0} | {best.Bytes / best.Seconds / 1e9:F1} | {best.Bytes / best.Seconds / best.PeakRead:P0} |"));
             }
         }
     }
@@ -61,10 +61,6 @@ internal static partial class Handbook
     /// <summary>The first paragraph of the formula's section.</summary>
     private static string Lead(string note) => FirstParagraph().Match(note) is { Success: true } match ? match.Groups[1].Value.Trim() : "";
 
-    private static string Time(double seconds) => seconds < 1e-3
-        ? string.Create(CultureInfo.InvariantCulture, $"{seconds * 1e6:F0} us")
-        : string.Create(CultureInfo.InvariantCulture, $"{seconds * 1e3:F2} ms");
-
     [GeneratedRegex(@"^## Formula[^\n]*\n+(.*?)(?:\n\n|\z)", RegexOptions.Multiline | RegexOptions.Singleline)]
     private static partial Regex FirstParagraph();
 
@@ -72,14 +68,15 @@ internal static partial class Handbook
     [GeneratedRegex(@"\]\((?!https?:|#)")]
     private static partial Regex Link();
 
-    private sealed record Measured(string Level, int Threads, string Op, string Case, double Seconds, double Flops, double Bytes, double PeakFlops, double PeakRead)
+    private sealed record Measured(string Form, string Level, int Threads, string Op, string Case, double Seconds, double Flops, double Bytes, double PeakFlops, double PeakRead)
     {
         public static Measured Parse(string line)
         {
             using var json = JsonDocument.Parse(line);
             var row = json.RootElement;
             double Number(string name) => row.GetProperty(name).GetDouble();
-            return new Measured(row.GetProperty("level").GetString()!, row.GetProperty("threads").GetInt32(), row.GetProperty("op").GetString()!, row.GetProperty("case").GetString()!,
+            var level = row.GetProperty("level").GetString()!;
+            return new Measured(row.TryGetProperty("form", out var form) ? form.GetString()! : level, level, row.GetProperty("threads").GetInt32(), row.GetProperty("op").GetString()!, row.GetProperty("case").GetString()!,
                 Number("median_s"), Number("flops"), Number("bytes"), Number("peak_flops"), Number("peak_read_bytes"));
         }
     }

@@ -22,7 +22,11 @@ internal static class ResultTable
         }
     }
 
-    private static string Time(double seconds) => seconds < 1
-        ? string.Create(CultureInfo.InvariantCulture, $"{seconds * 1e3:F2} ms")
-        : string.Create(CultureInfo.InvariantCulture, $"{seconds:F2} s");
+    /// <summary>A duration in the unit that suits it.</summary>
+    public static string Time(double seconds) => seconds switch
+    {
+        < 1e-3 => string.Create(CultureInfo.InvariantCulture, $"{seconds * 1e6:F0} us"),
+        < 1 => string.Create(CultureInfo.InvariantCulture, $"{seconds * 1e3:F2} ms"),
+        _ => string.Create(CultureInfo.InvariantCulture, $"{seconds:F2} s"),
+    };
 }

@@ -16,6 +16,11 @@ public sealed class CommonOptions
 
     private readonly Option<int> threads = new("--threads") { Description = "Threads to compute with; 0 for all processors" };
 
+    private readonly Option<string[]> variant = new("--variant")
+    {
+        Description = $"Form of a CPU kernel to use where there are several, OP=NAME: {string.Join(", ", KernelVariants.All.Select(each => each.Choice))}; by default what measured fastest for a shape",
+    };
+
     private readonly Option<ulong> seed = new("--seed") { Description = "Seed of the random numbers" };
 
     private readonly Option<bool> quiet = new("--quiet") { Description = "No progress and no warnings" };
@@ -28,6 +33,7 @@ public sealed class CommonOptions
     {
         command.Add(device);
         command.Add(threads);
+        command.Add(variant);
         command.Add(seed);
         command.Add(quiet);
         command.Add(Json);
@@ -53,9 +59,39 @@ public sealed class CommonOptions
     /// <summary>The options that were given, all but <c>--json</c>, as words for another command.</summary>
     public IEnumerable<string> Given(ParseResult parsed)
     {
-        foreach (var option in (Option[])[device, threads, seed, quiet])
+        foreach (var option in (Option[])[device, threads, variant, seed, quiet])
             if (parsed.GetResult(option) is { Implicit: false } given)
-                foreach (var word in (string[])[option.Name, .. given.Tokens.Select(token => token.Value)]) yield return word;
+            {
+                // An option that was given several times has a name for each value.
+                if (given.Tokens.Count == 0) yield return option.Name;
+                foreach (var token in given.Tokens)
+                {
+                    yield return option.Name;
+                    yield return token.Value;
+                }
+            }
+    }
+
+    /// <summary>Whether the CPU is to compute.</summary>
+    public bool IsCpu(ParseResult parsed) => parsed.GetValue(device) is "auto" or "cpu";
+
+    /// <summary>The forms of CPU kernels that were asked for, as they were given.</summary>
+    public IReadOnlyList<string> VariantTexts(ParseResult parsed) => parsed.GetValue(variant) ?? [];
+
+    /// <summary>The forms of CPU kernels that were asked for.</summary>
+    /// <exception cref="UsageException">There is no such form, or no CPU to use it on.</exception>
+    public KernelVariants Variants(ParseResult parsed)
+    {
+        var choices = VariantTexts(parsed);
+        if (choices.Count > 0 && !IsCpu(parsed)) throw new UsageException($"--variant {choices[0]}: belongs to the CPU's kernels, not to --device {parsed.GetValue(device)}");
+        try
+        {
+            return KernelVariants.Parse(choices);
+        }
+        catch (FormatException unknown)
+        {
+            throw new UsageException($"--variant: {unknown.Message}");
+        }
     }
 
     private static Device Card(string name, int index)
@@ -78,17 +114,18 @@ public sealed class CommonOptions
     private Device Opened(ParseResult parsed)
     {
         var name = parsed.GetValue(device)!;
+        var variants = Variants(parsed);
         switch (name)
         {
             // A card has to be asked for until the kernels have run on one (docs/cuda.md).
             case "auto" or "cpu":
                 try
                 {
-                    return Device.Cpu(Threads(parsed));
+                    return Device.Cpu(Threads(parsed), variants);
                 }
                 catch (PlatformNotSupportedException missing)
                 {
-                    throw new JobException($"--device {name}: {missing.Message}; unset {SimdLevels.Variable} or choose another level");
+                    throw new JobException($"--device {name}: {missing.Message}; leave {SimdLevels.Variable} and --variant Simd away, or choose another level");
                 }
             case "cuda":
                 return Card(name, 0);

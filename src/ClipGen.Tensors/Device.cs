@@ -15,7 +15,10 @@ public sealed class Device(IBackend backend) : IDisposable
     public MemoryCounters Memory => Backend.Memory;
 
     /// <summary>The SIMD backend on <paramref name="threads"/> threads (0: one per processor).</summary>
-    public static Device Cpu(int threads = 0) => new(new CpuBackend(threads));
+    /// <param name="threads">Threads.</param>
+    /// <param name="variants">Forms of kernels to use; null for what measured fastest.</param>
+    /// <exception cref="PlatformNotSupportedException">An instruction set is forced that this processor lacks.</exception>
+    public static Device Cpu(int threads = 0, KernelVariants? variants = null) => new(new CpuBackend(threads, variants: variants));
 
     /// <summary>A CUDA card.</summary>
     /// <exception cref="CudaDeviceException">There is no such card, or it is too old.</exception>

@@ -6,7 +6,7 @@ namespace ClipGen.Cli.Tests;
 /// <summary><c>docs/cli.md</c>, <c>docs/parity.md</c> and <c>docs/training.md</c> say what is there.</summary>
 public sealed partial class DocumentationTests
 {
-    private static readonly string[] Common = ["--device", "--threads", "--seed", "--quiet", "--json", "--help", "--version"];
+    private static readonly string[] Common = ["--device", "--threads", "--variant", "--seed", "--quiet", "--json", "--help", "--version"];
 
     [Theory]
     [MemberData(nameof(HelpTests.Names), MemberType = typeof(HelpTests))]

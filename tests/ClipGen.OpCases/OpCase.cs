@@ -45,6 +45,9 @@ public sealed class OpCase
         where TOp : class =>
         new(typeof(TOp), name, buffers, tolerance, work, (backend, arguments) => run((TOp)backend, arguments), large);
 
+    /// <summary>The same case with another tolerance.</summary>
+    public OpCase With(Tolerance tolerance) => new(Contract, Name, Buffers, tolerance, Work, run, Large);
+
     /// <summary>Calls the op once.</summary>
     public void Run(IDeviceAllocator backend, CaseArguments arguments) => run(backend, arguments);
 

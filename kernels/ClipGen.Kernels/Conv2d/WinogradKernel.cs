@@ -28,13 +28,13 @@ internal static unsafe class WinogradKernel
     private const double AtZero = (double)P * Q, AtA = 2.0 * P * (P - Q), AtB = 2.0 * Q * (Q - P);
 
     /// <summary>
-    /// <c>G g Gᵀ</c> for <paramref name="count"/> filters that lie side by side, tap after tap <paramref name="count"/> floats apart; the 36 results lie <paramref name="place"/> floats apart.
+    /// <c>G g Gᵀ</c> for <paramref name="count"/> filters that lie side by side, tap after tap <paramref name="tap"/> floats apart; the 36 results lie <paramref name="place"/> floats apart.
     /// </summary>
-    public static void TransformFilter(SimdLevel level, float* taps, int count, float* output, long place)
+    public static void TransformFilter(SimdLevel level, float* taps, long tap, int count, float* output, long place)
     {
-        if (level == SimdLevel.Avx512) TransformFilter<Simd512, Vector512<float>>(taps, count, output, place);
-        else if (level == SimdLevel.Avx2) TransformFilter<Simd256, Vector256<float>>(taps, count, output, place);
-        else TransformFilter<Simd128, Vector128<float>>(taps, count, output, place);
+        if (level == SimdLevel.Avx512) TransformFilter<Simd512, Vector512<float>>(taps, tap, count, output, place);
+        else if (level == SimdLevel.Avx2) TransformFilter<Simd256, Vector256<float>>(taps, tap, count, output, place);
+        else TransformFilter<Simd128, Vector128<float>>(taps, tap, count, output, place);
     }
 
     /// <summary>
@@ -57,7 +57,7 @@ internal static unsafe class WinogradKernel
     }
 
     // Counts are whole panels of 16, which every vector divides.
-    private static void TransformFilter<S, V>(float* taps, int count, float* output, long place) where S : struct, ISimd<V> where V : struct
+    private static void TransformFilter<S, V>(float* taps, long tap, int count, float* output, long place) where S : struct, ISimd<V> where V : struct
     {
         var factors = new FilterFactors<S, V>();
         var rows = stackalloc float[Side * Filter * 16];
@@ -65,7 +65,7 @@ internal static unsafe class WinogradKernel
         {
             for (var j = 0; j < Filter; j++)
             {
-                var (a, b, c) = (S.Load(taps + j * (long)count + at), S.Load(taps + (Filter + j) * (long)count + at), S.Load(taps + (2 * Filter + j) * (long)count + at));
+                var (a, b, c) = (S.Load(taps + j * tap + at), S.Load(taps + (Filter + j) * tap + at), S.Load(taps + (2 * Filter + j) * tap + at));
                 Spread<S, V>(a, b, c, factors, rows + j * 16, Filter * 16);
             }
             for (var i = 0; i < Side; i++)

@@ -189,7 +189,8 @@ public sealed unsafe partial class CpuBackend : IMatMul
     private ProductTiles TilesOf(float* a, int m, int k, bool transposed, int n)
     {
         var tileRows = GemmTile.Rows(Simd);
-        var whole = transposed || n >= ColumnsWorthPacking || k == 0 ? 0 : m / tileRows;
+        var inPlace = Variants.MatMul switch { RowsForm.InPlace => true, RowsForm.Packed => false, _ => n < ColumnsWorthPacking };
+        var whole = inPlace && !transposed && k > 0 ? m / tileRows : 0;
         var tiles = (m + tileRows - 1) / tileRows;
         var panelFloats = (long)tileRows * k;
         var packed = rowScratch.Floats((tiles - whole) * panelFloats + 16);
