@@ -159,4 +159,42 @@ public sealed class ProfilerTests
             return result;
         }
     }
+
+    [ThreadStatic]
+    private static List<string>? ranges;
+
+    /// <summary>What a profile enters is opened and closed in NVIDIA's tools, in order, an op that fails too; names are cut where the buffer ends, between two characters.</summary>
+    [Fact]
+    public unsafe void PlacesAndOpsAreRangesOfNvtx()
+    {
+        ranges = [];
+        var nvtx = new NvtxRanges(&Push, &Pop);
+        using var backend = new ProfilingBackend(new CpuBackend(1), nvtx);
+        using var arrays = new DeviceArrays(backend);
+        var x = arrays.From(new float[8]);
+        var profiler = new Profiler(ranges: nvtx);
+        using (profiler.Start())
+        {
+            using var place = Profiler.Enter("décodeur");
+            backend.Add(x, x, x);
+            Assert.Throws<ArgumentException>(() => backend.Add(x, x, x.Slice(0, 4)));
+        }
+        using (new Profiler().Start()) Profiler.Enter("unseen").Dispose();
+        nvtx.Push(new string('é', 200));
+        Assert.Equal(["décodeur", "Add", "-", "Add", "-", "-", new string('é', 127)], ranges);
+    }
+
+    [System.Runtime.InteropServices.UnmanagedCallersOnly]
+    private static unsafe int Push(byte* name)
+    {
+        ranges!.Add(System.Runtime.InteropServices.Marshal.PtrToStringUTF8((nint)name)!);
+        return 0;
+    }
+
+    [System.Runtime.InteropServices.UnmanagedCallersOnly]
+    private static int Pop()
+    {
+        ranges!.Add("-");
+        return 0;
+    }
 }

@@ -32,6 +32,7 @@ public sealed class ProfileTrack
 
     internal long Enter(string name)
     {
+        Owner.Ranges?.Push(name);
         Node = Node.Child(name);
         return Stopwatch.GetTimestamp();
     }
@@ -42,6 +43,7 @@ public sealed class ProfileTrack
         var left = Node;
         left.Add(end - start);
         Node = left.Parent ?? left;
+        Owner.Ranges?.Pop();
         if (Owner.Keeps()) Append(new ProfileEvent(left, null, start, end, default, 0));
     }
 

@@ -25,10 +25,11 @@ public sealed class Profiler
 
     /// <summary>A profiler that is not at work yet.</summary>
     /// <param name="mostEvents">Events kept for the timeline.</param>
-    public Profiler(int mostEvents = 1_000_000)
+    /// <param name="ranges">Where places and ops are shown too, or null.</param>
+    public Profiler(int mostEvents = 1_000_000, NvtxRanges? ranges = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(mostEvents);
-        this.mostEvents = mostEvents;
+        (this.mostEvents, Ranges) = (mostEvents, ranges);
     }
 
     /// <summary>The profiler of this flow of control, or null.</summary>
@@ -39,6 +40,9 @@ public sealed class Profiler
 
     /// <summary>Ticks of <see cref="Stopwatch"/> in seconds.</summary>
     public static double Seconds(long ticks) => (double)ticks / Stopwatch.Frequency;
+
+    /// <summary>Where places and ops are shown too, or null.</summary>
+    public NvtxRanges? Ranges { get; }
 
     /// <summary>When the job began, in ticks of <see cref="Stopwatch"/>.</summary>
     public long Started { get; private set; }

@@ -7,7 +7,9 @@ namespace ClipGen.Kernels;
 /// Tells the <see cref="Profiler"/> of the calling flow about every op, copy and packed weight. Each op is waited for, so that its time is its own; on a card that
 /// takes away the overlap with the host, and what is repeated as a recording is asked for step by step.
 /// </summary>
-public sealed class ProfilingBackend(IBackend inner) : WrappingBackend(inner)
+/// <param name="inner">What computes.</param>
+/// <param name="ranges">Where ops are shown too, or null.</param>
+public sealed class ProfilingBackend(IBackend inner, NvtxRanges? ranges = null) : WrappingBackend(inner)
 {
     /// <inheritdoc/>
     public override string Name => Inner.Name;
@@ -47,9 +49,17 @@ public sealed class ProfilingBackend(IBackend inner) : WrappingBackend(inner)
     /// <inheritdoc/>
     protected override void Around(OpWork work, Action<IBackend> call, params ReadOnlySpan<Written> outputs)
     {
+        ranges?.Push(work.Op);
         var start = Stopwatch.GetTimestamp();
-        call(Inner);
-        Note(work, start);
+        try
+        {
+            call(Inner);
+            Note(work, start);
+        }
+        finally
+        {
+            ranges?.Pop();
+        }
     }
 
     private void Moved(string what, long start, double bytes) => Note(new OpWork(what, 0, bytes), start);

@@ -17,7 +17,7 @@ internal sealed class ProfileSession : IDisposable
     }
 
     /// <summary>What was recorded.</summary>
-    public Profiler Profiler { get; } = new();
+    public Profiler Profiler { get; } = new(ranges: NvtxRanges.Installed);
 
     /// <summary>The device that the command opened; null when it needed none.</summary>
     public ProfiledDevice? Device { get; private set; }
@@ -29,8 +29,8 @@ internal sealed class ProfileSession : IDisposable
     public static Device Open(Device device, int threads)
     {
         if (ambient.Value is not { } session) return device;
-        var profiling = new ProfilingBackend(device.Backend);
-        session.Device = new ProfiledDevice(device.Name, threads > 0 ? threads : Environment.ProcessorCount, () => profiling.Memory.PeakBytes);
+        var profiling = new ProfilingBackend(device.Backend, session.Profiler.Ranges);
+        session.Device = new ProfiledDevice(device.Name, (device.Backend as CpuBackend)?.Simd, threads > 0 ? threads : Environment.ProcessorCount, () => profiling.Memory.PeakBytes);
         return new Device(profiling);
     }
 
@@ -44,16 +44,17 @@ internal sealed class ProfileSession : IDisposable
 
 /// <summary>A device that a profiled command opened.</summary>
 /// <param name="Name">As <c>--device</c> has it.</param>
+/// <param name="Simd">Instruction set of the CPU's kernels.</param>
 /// <param name="Threads">Threads of the host that compute.</param>
 /// <param name="Peak">Reads the largest number of bytes in use.</param>
-internal sealed record ProfiledDevice(string Name, int Threads, Func<long> Peak)
+internal sealed record ProfiledDevice(string Name, SimdLevel? Simd, int Threads, Func<long> Peak)
 {
     /// <summary>Measures what the device can do at most; null where that says nothing, as for emulated kernels.</summary>
     public ProfilePeaks? MeasurePeaks()
     {
-        if (Name == "cpu")
+        if (Simd is { } level)
         {
-            var cpu = MachinePeaks.Measure(Threads, SimdLevels.Default);
+            var cpu = MachinePeaks.Measure(Threads, level);
             return new ProfilePeaks(cpu.Flops, cpu.ReadBytes);
         }
         if (!Name.StartsWith("cuda:", StringComparison.Ordinal) && Name != "cuda") return null;
