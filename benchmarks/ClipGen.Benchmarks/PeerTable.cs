@@ -31,7 +31,7 @@ internal static partial class PeerTable
             // The median round stands for the case; of an even number, the worse of the two in the middle.
             var shown = rounds.OrderBy(round => round.Ratio).ElementAt(rounds.Length / 2);
             output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"| `{name}` | {ResultTable.Time(shown.Own.Median)} | {ResultTable.Time(shown.Peer.Median)} ({shown.Peer.Variant}) | **{shown.Ratio:F2}** | {ratios} | {shown.Own.Memory:F0} / {shown.Peer.Memory:F0} |"));
+                $"| `{name}` | {ResultTable.Time(shown.Own.Median)} | {ResultTable.Time(shown.Peer.Median)}{(shown.Peer.Variant.Length > 0 ? $" ({shown.Peer.Variant})" : "")} | **{shown.Ratio:F2}** | {ratios} | {shown.Own.Memory:F0} / {shown.Peer.Memory:F0} |"));
         }
     }
 

@@ -97,8 +97,10 @@ public sealed class ShapesEvaluation(PipelineModels models, ITextTokenizer token
         var before = (long)group * count * settings.Candidates;
         var rows = (long)count * settings.Candidates;
         ShapesScores best = default, first = default;
+        Proportion any = default;
         List<ShapesSample> samples = [];
-        var leader = (Score: float.NegativeInfinity, Picture: (Picture?)null);
+        var leader = (Score: float.NegativeInfinity, Picture: (Picture?)null, Verdict: default(ShapeVerdict));
+        var someRight = false;
         for (long start = 0; start < rows; start += settings.Batch)
         {
             var together = (int)Math.Min(settings.Batch, rows - start);
@@ -108,19 +110,19 @@ public sealed class ShapesEvaluation(PipelineModels models, ITextTokenizer token
             {
                 var (prompt, candidate) = places[i];
                 var (picture, score) = pictures[i];
-                if (candidate == 0) first = first.With(Judge(prompts[prompt], picture));
-                if (candidate == 0 || score > leader.Score) leader = (score, picture);
+                var verdict = ShapeJudge.Judge(prompts[prompt].Scene, Detector(picture));
+                if (candidate == 0) first = first.With(verdict);
+                someRight = candidate > 0 && someRight || verdict.AllRight;
+                if (candidate == 0 || score > leader.Score) leader = (score, picture, verdict);
                 if (candidate < settings.Candidates - 1) continue;
-                var verdict = Judge(prompts[prompt], leader.Picture!);
-                best = best.With(verdict);
-                if (samples.Count < Samples) samples.Add(new ShapesSample(prompts[prompt], leader.Picture!, leader.Score, verdict));
+                best = best.With(leader.Verdict);
+                any = any.With(someRight);
+                if (samples.Count < Samples) samples.Add(new ShapesSample(prompts[prompt], leader.Picture!, leader.Score, leader.Verdict));
             }
             progress.Report(before + start + together);
         }
-        return new ShapesGroup(heldOut, objects, best, first, samples);
+        return new ShapesGroup(heldOut, objects, best, first, any, samples);
     }
-
-    private ShapeVerdict Judge(ShapePrompt prompt, Picture picture) => ShapeJudge.Judge(prompt.Scene, Detector(picture));
 
     /// <summary>A picture per condition, with its cosine to the condition.</summary>
     private (Picture Picture, float Score)[] Generate(float[][] conditions, long[] streams, GenerationSettings settings, CancellationToken cancellation)

@@ -22,8 +22,9 @@ public readonly record struct HardNegativeScores(Proportion OneObject, Proportio
 /// <param name="Objects">Objects that each asks for.</param>
 /// <param name="Best">The candidate that CLIP ranks first.</param>
 /// <param name="First">The first candidate, which is as good as a random one: what CLIP had to choose from.</param>
+/// <param name="Any">Prompts of which some candidate is entirely right: what a perfect ranking would reach.</param>
 /// <param name="Samples">Best pictures of the first prompts.</param>
-public sealed record ShapesGroup(bool HeldOut, int Objects, ShapesScores Best, ShapesScores First, IReadOnlyList<ShapesSample> Samples)
+public sealed record ShapesGroup(bool HeldOut, int Objects, ShapesScores Best, ShapesScores First, Proportion Any, IReadOnlyList<ShapesSample> Samples)
 {
     /// <summary>For reports: "seen, one object".</summary>
     public string Name => $"{(HeldOut ? "held out" : "seen")}, {(Objects == 1 ? "one object" : "two objects")}";

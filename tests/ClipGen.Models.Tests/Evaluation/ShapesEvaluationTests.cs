@@ -30,7 +30,8 @@ public sealed class ShapesEvaluationTests : IDisposable
         Assert.Equal(["seen, one object", "seen, two objects", "held out, one object", "held out, two objects"], report.Groups.Select(group => group.Name));
         foreach (var group in report.Groups)
         {
-            Assert.Equal((3, 3, 3), (group.Best.All.Count, group.First.All.Count, group.Samples.Count));
+            Assert.Equal((3, 3, 3, 3), (group.Best.All.Count, group.First.All.Count, group.Any.Count, group.Samples.Count));
+            Assert.True(group.Any.Right >= Math.Max(group.Best.All.Right, group.First.All.Right));
             Assert.Equal(group.Objects == 1 ? 0 : 3, group.Best.Relation.Count);
             Assert.All(group.Samples, sample => Assert.Equal(group.Objects, sample.Prompt.Scene.Objects.Count));
             Assert.All(group.Samples, sample => Assert.Equal(group.HeldOut, sample.Prompt.Scene.Objects.Any(o => ShapesWorld.IsHeldOut(o.Pair))));
@@ -94,6 +95,7 @@ public sealed class ShapesEvaluationTests : IDisposable
             var asked = ShapePrompts.Make(0, group.HeldOut, group.Objects, 40);
             Assert.Single(group.Samples);
             Assert.Equal(group.First, group.Best);
+            Assert.Equal(group.First.All, group.Any);
             int One(Func<ShapeObject, bool> right) => asked.Count(prompt => prompt.Scene.Objects is [var only] && right(only));
             Assert.Equal(new Proportion(One(o => o.Kind == ShapeKind.Circle), 40), group.Best.Shape);
             Assert.Equal(new Proportion(One(o => o.Color == ShapeColor.Red), 40), group.Best.Color);
