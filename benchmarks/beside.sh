@@ -16,16 +16,12 @@ cd "$(dirname "$0")/.."
 folder=benchmarks/results/$machine
 page=$folder/$(date -u +%F)-beside
 mkdir -p "$folder"
-export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
-dotnet build -c Release src/ClipGen.Cli >&2
-dotnet build -c Release benchmarks/ClipGen.Benchmarks >&2
-clipgen=(dotnet src/ClipGen.Cli/bin/Release/net10.0/clipgen.dll)
+. benchmarks/common.sh
 threads=$(nproc)
 own=$page.jsonl
 other=$page-peer.jsonl
 : > "$own"
 : > "$other"
-peaks=$("${clipgen[@]}" devices)
 
 both() { # arguments of clipgen bench, then --, then the peer's; ours first
     local ours=() theirs=()
@@ -81,11 +77,8 @@ fi
     echo "Written by \`benchmarks/beside.sh PEER $machine ${parts[*]}\` at commit $(git rev-parse --short HEAD), .NET $(dotnet --version), peer: $("$peer" version). $threads threads, float32. Each case was run by both in turn, in up to three rounds;"
     echo "a figure is a median, a ratio ClipGen's time over that of the peer's fastest variant in that round: below 1, ClipGen is faster."
     echo
-    echo '```'
-    echo "$peaks"
-    "${clipgen[@]}" devices | tail -n +3 | sed 's/measured/measured after the runs/'
-    echo '```'
+    print_peaks
     echo
-    dotnet benchmarks/ClipGen.Benchmarks/bin/Release/net10.0/ClipGen.Benchmarks.dll beside "$own" "$other"
+    "${tables[@]}" beside "$own" "$other"
 } > "$page.md"
 echo "$page.md" >&2

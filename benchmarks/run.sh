@@ -10,14 +10,10 @@ set=${2:-}
 page=$(date -u +%F)${set:+-$set}
 folder=benchmarks/results/$machine
 mkdir -p "$folder"
-export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
-dotnet build -c Release src/ClipGen.Cli >&2
-dotnet build -c Release benchmarks/ClipGen.Benchmarks >&2
-clipgen=(dotnet src/ClipGen.Cli/bin/Release/net10.0/clipgen.dll)
+. benchmarks/common.sh
 
 ops=(gemm:1x4096x1024 gemm:8x4096x1024 gemm:64x4096x1024 gemm:576x4096x1024 gemm:2048x4096x1024
     conv:128-128-3@256x256 conv:256-256-3@128x128 conv:256-256-3@64x64 conv:512-512-3@16x16 conv:128-3-3@256x256 attention:8)
-peaks=$("${clipgen[@]}" devices)
 : > "$folder/$page.jsonl"
 if [ "$set" = training ]; then
     "${clipgen[@]}" bench train_gpt:1 --repeat 5 --json >> "$folder/$page.jsonl"
@@ -35,11 +31,8 @@ fi
     echo
     echo "Written by \`benchmarks/run.sh $machine${set:+ $set}\` at commit $(git rev-parse --short HEAD), .NET $(dotnet --version). One row: \`clipgen bench CASE\`."
     echo
-    echo '```'
-    echo "$peaks"
-    "${clipgen[@]}" devices | tail -n +3 | sed 's/measured/measured after the runs/'
-    echo '```'
+    print_peaks
     echo
-    dotnet benchmarks/ClipGen.Benchmarks/bin/Release/net10.0/ClipGen.Benchmarks.dll table "$folder/$page.jsonl"
+    "${tables[@]}" table "$folder/$page.jsonl"
 } > "$folder/$page.md"
 echo "$folder/$page.md" >&2
