@@ -45,6 +45,9 @@ public sealed unsafe class SimdMathTests
         float[] x = [0, -0f, float.NaN, float.PositiveInfinity, float.NegativeInfinity, 88.74f, 89, 1e30f, -87.35f, -88, -1e30f, float.Epsilon, -float.Epsilon];
         float[] expected = [1, 1, float.NaN, float.PositiveInfinity, 0, float.PositiveInfinity, float.PositiveInfinity, float.PositiveInfinity, 0, 0, 0, 1, 1];
         Assert.Equal(expected, Apply(level, x, new MapExp()));
+        // What comes out is zero or a normal number, never one between.
+        float[] around = [.. Enumerable.Range(0, 4000).Select(i => -87.4f + i * 2.5e-5f)];
+        Assert.All(Apply(level, around, new MapExp()), value => Assert.True(value == 0 || float.IsNormal(value), $"{value:R}"));
         // Between the guaranteed range and the flush the result is still a sane one.
         foreach (var value in Apply(level, [-87.335f, -87.32f, -87.301f], new MapExp())) Assert.InRange(value, 1.17e-38f, 1.3e-38f);
     }
@@ -108,16 +111,17 @@ public sealed unsafe class SimdMathTests
         using var source = new GuardedMemory();
         using var target = new GuardedMemory();
         var lanes = stackalloc float[S.Count];
-        for (var count = 1; count < S.Count; count++)
+        for (var count = -1; count <= S.Count; count++)
         {
-            var from = source.Last(count);
+            var from = source.Last(Math.Max(count, 0));
             for (var i = 0; i < count; i++) from[i] = i + 1;
-            var value = S.LoadPartial(from, count);
-            S.Store(value, lanes);
+            S.Store(S.LoadPartial(from, count), lanes);
             for (var i = 0; i < S.Count; i++) Assert.Equal(i < count ? i + 1 : 0, lanes[i]);
+            S.Store(S.LoadPartial(from, count, S.Broadcast(float.NegativeInfinity)), lanes);
+            for (var i = 0; i < S.Count; i++) Assert.Equal(i < count ? i + 1 : float.NegativeInfinity, lanes[i]);
 
             // In front of the target lies a guard value; behind it the unreadable page.
-            var to = target.Last(count);
+            var to = target.Last(Math.Max(count, 0));
             to[-1] = -7;
             S.StorePartial(S.Broadcast(3), to, count);
             Assert.Equal(-7, to[-1]);
@@ -129,6 +133,13 @@ public sealed unsafe class SimdMathTests
             S.StorePartial(S.Broadcast(4), row, count);
             for (var i = 0; i < 2 * S.Count; i++) Assert.Equal(i < count ? 4 : -9, row[i]);
         }
+        // More than a vector holds is a whole one.
+        var two = source.Last(2 * S.Count);
+        for (var i = 0; i < 2 * S.Count; i++) two[i] = i + 1;
+        S.Store(S.LoadPartial(two, S.Count + 3), lanes);
+        for (var i = 0; i < S.Count; i++) Assert.Equal(i + 1, lanes[i]);
+        S.StorePartial(S.Broadcast(4), two, S.Count + 3);
+        for (var i = 0; i < 2 * S.Count; i++) Assert.Equal(i < S.Count ? 4 : i + 1, two[i]);
     }
 
     private static float[] Apply<M>(SimdLevel level, float[] x, M map) where M : struct, IMap

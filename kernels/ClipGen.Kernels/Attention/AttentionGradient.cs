@@ -113,14 +113,15 @@ internal readonly unsafe struct AttentionGradient
         // 2. Row by row: the softmax, dS in place of dO·Vᵀ, and P∘F in place of P.
         var scale = 1 / MathF.Sqrt(size);
         var end = (keys + tileRows - 1) / tileRows * tileRows;
+        Span<int> ends = stackalloc int[queryRoom.Length];
+        ends.Fill(end);
+        AttentionKernel.Softmax(level, weights, stride, rows, s.Causal ? seen : s.KeyLength, s.Causal, s.KeyLength, ends, tileRows, scale);
         for (var r = 0; r < rows; r++)
         {
             var count = s.Causal ? r + seen : s.KeyLength;
             float* weight = weights + r * stride, score = scores + r * stride;
-            SoftmaxKernel.Row(level, weight, count, scale, weight);
             var factor = dropout.Probability > 0 ? DropoutKernel.Factors(dropout, firstFactor + (long)(first + r) * s.KeyLength, count, factors) : null;
             ScoreGradient(level, weight, score, factor, count, output + (long)r * s.OutputStride, outputGradient + (long)r * s.OutputStride, size, scale);
-            new Span<float>(weight + count, end - count).Clear();
             new Span<float>(score + count, end - count).Clear();
         }
 
@@ -202,7 +203,8 @@ internal readonly unsafe struct AttentionGradient
         if (factors == null)
         {
             for (; i + S.Count <= count; i += S.Count) S.Store(S.Multiply(S.Multiply(S.Load(weights + i), share), S.Subtract(S.Load(scores + i), mean)), scores + i);
-            for (; i < count; i++) scores[i] = weights[i] * scale * (scores[i] - dot);
+            if (i < count)
+                S.StorePartial(S.Multiply(S.Multiply(S.LoadPartial(weights + i, count - i), share), S.Subtract(S.LoadPartial(scores + i, count - i), mean)), scores + i, count - i);
             return;
         }
         for (; i + S.Count <= count; i += S.Count)
@@ -211,10 +213,11 @@ internal readonly unsafe struct AttentionGradient
             S.Store(S.Multiply(S.Multiply(p, share), S.Subtract(S.Multiply(S.Load(scores + i), f), mean)), scores + i);
             S.Store(S.Multiply(p, f), weights + i);
         }
-        for (; i < count; i++)
+        if (i < count)
         {
-            scores[i] = weights[i] * scale * (scores[i] * factors[i] - dot);
-            weights[i] *= factors[i];
+            V p = S.LoadPartial(weights + i, count - i), f = S.LoadPartial(factors + i, count - i);
+            S.StorePartial(S.Multiply(S.Multiply(p, share), S.Subtract(S.Multiply(S.LoadPartial(scores + i, count - i), f), mean)), scores + i, count - i);
+            S.StorePartial(S.Multiply(p, f), weights + i, count - i);
         }
     }
 

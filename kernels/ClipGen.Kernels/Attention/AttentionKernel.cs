@@ -9,8 +9,7 @@ internal static unsafe class AttentionKernel
     public static void PackKeys(float* keys, int stride, int count, int size, float* panels)
     {
         var j = 0;
-        for (; j + 4 <= count; j += 4)
-            TilePacking.PackBRows4(keys + (long)j * stride, keys + (j + 1L) * stride, keys + (j + 2L) * stride, keys + (j + 3L) * stride, j, size, panels);
+        for (; j + GemmTile.PanelColumns <= count; j += GemmTile.PanelColumns) TilePacking.PackBRows16(keys + (long)j * stride, stride, j, size, panels);
         for (; j < count; j++) TilePacking.PackBRow(keys + (long)j * stride, j, size, panels);
         for (; j % GemmTile.Columns != 0; j++) TilePacking.ClearBRow(j, size, panels);
     }
@@ -21,10 +20,16 @@ internal static unsafe class AttentionKernel
         for (var first = 0; first < GemmTile.Groups(size) * GemmTile.Columns; first += GemmTile.PanelColumns)
         {
             var width = Math.Clamp(size - first, 0, GemmTile.PanelColumns);
+            if (width == GemmTile.PanelColumns)
+            {
+                TilePacking.PackBColumns(values + first, stride, width, count, panels, 0);
+                panels += (long)count * GemmTile.PanelColumns;
+                continue;
+            }
             for (var j = 0; j < count; j++)
             {
                 new Span<float>(values + (long)j * stride + first, width).CopyTo(new Span<float>(panels, width));
-                if (width < GemmTile.PanelColumns) new Span<float>(panels + width, GemmTile.PanelColumns - width).Clear();
+                new Span<float>(panels + width, GemmTile.PanelColumns - width).Clear();
                 panels += GemmTile.PanelColumns;
             }
         }
@@ -71,25 +76,25 @@ internal static unsafe class AttentionKernel
         var offset = s.KeyLength - s.QueryLength;
         Span<int> depths = stackalloc int[tiles.Length];
         for (var t = 0; t < tiles.Length; t++) depths[t] = s.Causal ? Math.Min(s.KeyLength, first + Math.Min(rows, (t + 1) * tileRows) + offset) : s.KeyLength;
-        var stride = GemmTile.Groups(s.KeyLength) * GemmTile.Columns;
+        var stride = (long)GemmTile.Groups(s.KeyLength) * GemmTile.Columns;
         var from = 0;
         for (var key = 0; key < depths[^1]; key += GemmTile.Columns)
         {
             while (depths[from] <= key) from++;
             var skipped = from * tileRows;
             GemmTile.MultiplyRows(level, tiles[from..], [0L], s.HeadSize, packedKeys + (long)key * s.HeadSize, GemmTile.Columns, sums);
-            EpilogueKernel.Store(level, sums, rows - skipped, GemmTile.Columns, scores + (long)skipped * stride + key, stride);
+            EpilogueKernel.Store(level, sums, rows - skipped, GemmTile.Columns, scores + skipped * stride + key, stride);
         }
 
         var scale = 1 / MathF.Sqrt(s.HeadSize);
-        for (var r = 0; r < rows; r++)
-        {
-            var seen = s.Causal ? Math.Min(s.KeyLength, first + r + 1 + offset) : s.KeyLength;
-            var row = scores + (long)r * stride;
-            SoftmaxKernel.Row(level, row, seen, scale, row);
-            if (dropout.Probability > 0) ElementwiseKernel.Combine<MultiplyPair>(level, row, DropoutKernel.Factors(dropout, firstFactor + (long)r * s.KeyLength, seen, factors), seen, row);
-            new Span<float>(row + seen, depths[r / tileRows] - seen).Clear();
-        }
+        Softmax(level, scores, stride, rows, s.Causal ? first + 1 + offset : s.KeyLength, s.Causal, s.KeyLength, depths, tileRows, scale);
+        if (dropout.Probability > 0)
+            for (var r = 0; r < rows; r++)
+            {
+                var seen = s.Causal ? Math.Min(s.KeyLength, first + r + 1 + offset) : s.KeyLength;
+                var row = scores + r * stride;
+                ElementwiseKernel.Combine<MultiplyPair>(level, row, DropoutKernel.Factors(dropout, firstFactor + (long)r * s.KeyLength, seen, factors), seen, row);
+            }
 
         tiles = TileRows(level, scores, stride, rows, depths[^1], room, copy);
         for (var column = 0; column < s.HeadSize; column += GemmTile.Columns)
@@ -97,6 +102,25 @@ internal static unsafe class AttentionKernel
             var width = Math.Min(GemmTile.Columns, s.HeadSize - column);
             GemmTile.MultiplyDepths(level, tiles, depths, packedValues + (long)column * s.KeyLength, s.KeyLength, width, sums);
             EpilogueKernel.Store(level, sums, rows, width, output + column, s.OutputStride);
+        }
+    }
+
+    /// <summary>
+    /// Weights of a block's queries in place of their scores. Query r sees <paramref name="first"/> keys, or r more under a causal mask; behind them its weights are zeros, as far as its tile's product reads
+    /// (<paramref name="depths"/>) and on to a whole vector, which rows of whole groups have room for.
+    /// </summary>
+    public static void Softmax(SimdLevel level, float* scores, long stride, int rows, int first, bool causal, int keys, ReadOnlySpan<int> depths, int tileRows, float scale)
+    {
+        var step = causal ? 1 : 0;
+        var r = 0;
+        // Four neighbours may belong to two tiles: the later one reads farther.
+        for (; r + 4 <= rows; r += 4) SoftmaxKernel.Rows4(level, scores + r * stride, stride, Math.Min(first + r * step, keys), step, keys, depths[(r + 3) / tileRows], scale);
+        for (; r < rows; r++)
+        {
+            var seen = Math.Min(first + r * step, keys);
+            var row = scores + r * stride;
+            SoftmaxKernel.Row(level, row, seen, scale, row);
+            new Span<float>(row + seen, depths[r / tileRows] - seen).Clear();
         }
     }
 

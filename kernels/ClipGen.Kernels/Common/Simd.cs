@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace ClipGen.Kernels;
 
@@ -20,10 +21,13 @@ internal unsafe interface ISimd<V> where V : struct
 
     static abstract void Store(V value, float* destination);
 
-    /// <summary>Loads the first <paramref name="count"/> floats (1 … Count−1), zero elsewhere, without touching memory behind them.</summary>
+    /// <summary>Loads the first <paramref name="count"/> floats (none below 1, all from Count on), zero elsewhere, without touching memory behind them.</summary>
     static abstract V LoadPartial(float* source, int count);
 
-    /// <summary>Stores the first <paramref name="count"/> floats only.</summary>
+    /// <summary>The same with lanes of <paramref name="elsewhere"/> instead of zeros.</summary>
+    static abstract V LoadPartial(float* source, int count, V elsewhere);
+
+    /// <summary>Stores the first <paramref name="count"/> floats only (none below 1, all from Count on).</summary>
     static abstract void StorePartial(V value, float* destination, int count);
 
     static abstract V Add(V a, V b);
@@ -82,20 +86,22 @@ internal readonly unsafe struct Simd512 : ISimd<Vector512<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(Vector512<float> value, float* destination) => value.Store(destination);
 
-    public static Vector512<float> LoadPartial(float* source, int count)
-    {
-        var lanes = stackalloc float[16];
-        new Span<float>(source, count).CopyTo(new Span<float>(lanes, 16));
-        new Span<float>(lanes + count, 16 - count).Clear();
-        return Vector512.Load(lanes);
-    }
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> LoadPartial(float* source, int count) => LoadPartial(source, count, Zero);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> LoadPartial(float* source, int count, Vector512<float> elsewhere) =>
+        Avx512F.IsSupported ? Avx512F.MaskLoad(source, First(count), elsewhere) : PartialVector.Load(source, count, elsewhere);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StorePartial(Vector512<float> value, float* destination, int count)
     {
-        var lanes = stackalloc float[16];
-        value.Store(lanes);
-        new Span<float>(lanes, count).CopyTo(new Span<float>(destination, count));
+        if (Avx512F.IsSupported) Avx512F.MaskStore(destination, First(count), value);
+        else PartialVector.Store(value, destination, count);
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> First(int count) => Vector512.LessThan(Vector512<int>.Indices, Vector512.Create(count)).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Add(Vector512<float> a, Vector512<float> b) => a + b;
@@ -160,20 +166,22 @@ internal readonly unsafe struct Simd256 : ISimd<Vector256<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(Vector256<float> value, float* destination) => value.Store(destination);
 
-    public static Vector256<float> LoadPartial(float* source, int count)
-    {
-        var lanes = stackalloc float[8];
-        new Span<float>(source, count).CopyTo(new Span<float>(lanes, 8));
-        new Span<float>(lanes + count, 8 - count).Clear();
-        return Vector256.Load(lanes);
-    }
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> LoadPartial(float* source, int count) => LoadPartial(source, count, Zero);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> LoadPartial(float* source, int count, Vector256<float> elsewhere) =>
+        Avx.IsSupported ? Avx.BlendVariable(elsewhere, Avx.MaskLoad(source, First(count)), First(count)) : PartialVector.Load(source, count, elsewhere);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StorePartial(Vector256<float> value, float* destination, int count)
     {
-        var lanes = stackalloc float[8];
-        value.Store(lanes);
-        new Span<float>(lanes, count).CopyTo(new Span<float>(destination, count));
+        if (Avx.IsSupported) Avx.MaskStore(destination, First(count), value);
+        else PartialVector.Store(value, destination, count);
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> First(int count) => Vector256.LessThan(Vector256<int>.Indices, Vector256.Create(count)).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Add(Vector256<float> a, Vector256<float> b) => a + b;
@@ -238,20 +246,11 @@ internal readonly unsafe struct Simd128 : ISimd<Vector128<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(Vector128<float> value, float* destination) => value.Store(destination);
 
-    public static Vector128<float> LoadPartial(float* source, int count)
-    {
-        var lanes = stackalloc float[4];
-        new Span<float>(source, count).CopyTo(new Span<float>(lanes, 4));
-        new Span<float>(lanes + count, 4 - count).Clear();
-        return Vector128.Load(lanes);
-    }
+    public static Vector128<float> LoadPartial(float* source, int count) => LoadPartial(source, count, Zero);
 
-    public static void StorePartial(Vector128<float> value, float* destination, int count)
-    {
-        var lanes = stackalloc float[4];
-        value.Store(lanes);
-        new Span<float>(lanes, count).CopyTo(new Span<float>(destination, count));
-    }
+    public static Vector128<float> LoadPartial(float* source, int count, Vector128<float> elsewhere) => PartialVector.Load(source, count, elsewhere);
+
+    public static void StorePartial(Vector128<float> value, float* destination, int count) => PartialVector.Store(value, destination, count);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> Add(Vector128<float> a, Vector128<float> b) => a + b;
@@ -298,4 +297,21 @@ internal readonly unsafe struct Simd128 : ISimd<Vector128<float>>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float MaxLane(Vector128<float> a) => MathF.Max(MathF.Max(a[0], a[2]), MathF.Max(a[1], a[3]));
+}
+
+/// <summary>Parts of vectors where no instruction has masks.</summary>
+file static unsafe class PartialVector
+{
+    public static V Load<V>(float* source, int count, V elsewhere) where V : unmanaged
+    {
+        var lanes = (float*)&elsewhere;
+        for (var i = 0; i < Math.Min(count, sizeof(V) / sizeof(float)); i++) lanes[i] = source[i];
+        return elsewhere;
+    }
+
+    public static void Store<V>(V value, float* destination, int count) where V : unmanaged
+    {
+        var lanes = (float*)&value;
+        for (var i = 0; i < Math.Min(count, sizeof(V) / sizeof(float)); i++) destination[i] = lanes[i];
+    }
 }

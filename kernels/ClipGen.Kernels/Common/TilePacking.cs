@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace ClipGen.Kernels;
 
@@ -99,8 +100,17 @@ internal static unsafe class TilePacking
     }
 
     /// <summary>Writes four neighbouring rows (n a multiple of 4) at once.</summary>
-    public static void PackBRows4(float* row0, float* row1, float* row2, float* row3, int n, int k, float* panels) =>
-        Transpose4(row0, row1, row2, row3, k, GemmTile.PanelColumns, Column(n, k, panels));
+    public static void PackBRows4(float* rows, long stride, int n, int k, float* panels) =>
+        Transpose4(rows, rows + stride, rows + 2 * stride, rows + 3 * stride, k, GemmTile.PanelColumns, Column(n, k, panels));
+
+    /// <summary>Writes the sixteen rows of a panel (n a multiple of 16).</summary>
+    public static void PackBRows16(float* rows, long stride, int n, int k, float* panels)
+    {
+        var panel = Column(n, k, panels);
+        if (Avx512F.IsSupported) Transpose16(rows, stride, k, panel);
+        else
+            for (var r = 0; r < GemmTile.PanelColumns; r += 4) PackBRows4(rows + r * stride, stride, r, k, panel);
+    }
 
     /// <summary>Writes zeros into a column: one that pads the last group is computed with, and zeros keep it finite.</summary>
     public static void ClearBRow(int n, int k, float* panels)
@@ -111,6 +121,28 @@ internal static unsafe class TilePacking
 
     private static float* Column(int n, int k, float* panels) =>
         panels + (long)(n / GemmTile.PanelColumns) * k * GemmTile.PanelColumns + n % GemmTile.PanelColumns;
+
+    private static void Transpose16(float* rows, long stride, int depth, float* output)
+    {
+        var k = 0;
+        for (; k + 4 <= depth; k += 4, rows += 4, output += 4 * GemmTile.PanelColumns)
+        {
+            // Vector i holds rows i, 4 + i, 8 + i and 12 + i; the four vectors' values meet lane by lane, as those of four rows do in Transpose4.
+            Vector512<float> a = Quarter(rows, stride), b = Quarter(rows + stride, stride), c = Quarter(rows + 2 * stride, stride), d = Quarter(rows + 3 * stride, stride);
+            Vector512<double> ab0 = Avx512F.UnpackLow(a, b).AsDouble(), ab1 = Avx512F.UnpackHigh(a, b).AsDouble(), cd0 = Avx512F.UnpackLow(c, d).AsDouble(), cd1 = Avx512F.UnpackHigh(c, d).AsDouble();
+            Avx512F.UnpackLow(ab0, cd0).AsSingle().Store(output);
+            Avx512F.UnpackHigh(ab0, cd0).AsSingle().Store(output + GemmTile.PanelColumns);
+            Avx512F.UnpackLow(ab1, cd1).AsSingle().Store(output + 2 * GemmTile.PanelColumns);
+            Avx512F.UnpackHigh(ab1, cd1).AsSingle().Store(output + 3 * GemmTile.PanelColumns);
+        }
+        for (; k < depth; k++, rows++, output += GemmTile.PanelColumns)
+            for (var r = 0; r < GemmTile.PanelColumns; r++) output[r] = rows[r * stride];
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        static Vector512<float> Quarter(float* row, long stride) => Vector512.Create(
+            Vector256.Create(Vector128.Load(row), Vector128.Load(row + 4 * stride)),
+            Vector256.Create(Vector128.Load(row + 8 * stride), Vector128.Load(row + 12 * stride)));
+    }
 
     private static void Transpose4(float* row0, float* row1, float* row2, float* row3, int depth, int stride, float* output)
     {
@@ -168,8 +200,8 @@ internal static unsafe class TilePacking
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<float> Interleave(Vector128<float> a, Vector128<float> b, bool upper)
     {
-        if (System.Runtime.Intrinsics.X86.Sse.IsSupported)
-            return upper ? System.Runtime.Intrinsics.X86.Sse.UnpackHigh(a, b) : System.Runtime.Intrinsics.X86.Sse.UnpackLow(a, b);
+        if (Sse.IsSupported)
+            return upper ? Sse.UnpackHigh(a, b) : Sse.UnpackLow(a, b);
         if (System.Runtime.Intrinsics.Arm.AdvSimd.Arm64.IsSupported)
             return upper ? System.Runtime.Intrinsics.Arm.AdvSimd.Arm64.ZipHigh(a, b) : System.Runtime.Intrinsics.Arm.AdvSimd.Arm64.ZipLow(a, b);
         return upper ? Vector128.Create(a[2], b[2], a[3], b[3]) : Vector128.Create(a[0], b[0], a[1], b[1]);

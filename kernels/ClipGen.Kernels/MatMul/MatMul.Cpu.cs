@@ -172,9 +172,14 @@ public sealed unsafe partial class CpuBackend : IMatMul
         {
             var n = firstRow + row;
             var from = source + (long)row * k;
-            if (n % 4 == 0 && row + 4 <= rowCount)
+            if (n % GemmTile.PanelColumns == 0 && row + GemmTile.PanelColumns <= rowCount)
             {
-                TilePacking.PackBRows4(from, from + k, from + 2L * k, from + 3L * k, n, k, panels);
+                TilePacking.PackBRows16(from, k, n, k, panels);
+                row += GemmTile.PanelColumns;
+            }
+            else if (n % 4 == 0 && row + 4 <= rowCount)
+            {
+                TilePacking.PackBRows4(from, k, n, k, panels);
                 row += 4;
             }
             else

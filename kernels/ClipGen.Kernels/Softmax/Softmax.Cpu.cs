@@ -50,6 +50,18 @@ internal static unsafe class SoftmaxKernel
         else Row<Simd128, Vector128<float>>(x, count, scale, y);
     }
 
+    /// <summary>
+    /// Four rows in place, with the bits of <see cref="Row(SimdLevel, float*, int, float, float*)"/>. A row alone is a chain of latencies (maximum, exponential, sum, quotient) that ends in branches which depend on its
+    /// length; four take little longer. Row r is <c>min(first + r · step, limit)</c> long and becomes zero from there on, up to <paramref name="end"/> and on to a whole vector.
+    /// </summary>
+    public static void Rows4(SimdLevel level, float* x, long stride, int first, int step, int limit, int end, float scale)
+    {
+        int c1 = Math.Min(first + step, limit), c2 = Math.Min(first + 2 * step, limit), c3 = Math.Min(first + 3 * step, limit);
+        if (level == SimdLevel.Avx512) Rows4<Simd512, Vector512<float>>(x, stride, first, c1, c2, c3, end, scale);
+        else if (level == SimdLevel.Avx2) Rows4<Simd256, Vector256<float>>(x, stride, first, c1, c2, c3, end, scale);
+        else Rows4<Simd128, Vector128<float>>(x, stride, first, c1, c2, c3, end, scale);
+    }
+
     /// <summary><c>dx = y · (dy − Σ dy · y)</c>; dx may be dy.</summary>
     public static void RowGradient(SimdLevel level, float* y, float* dy, int count, float* dx)
     {
@@ -80,30 +92,96 @@ internal static unsafe class SoftmaxKernel
 
     private static void Row<S, V>(float* x, int count, float scale, float* y) where S : struct, ISimd<V> where V : struct
     {
-        var largest = S.Broadcast(float.NegativeInfinity);
-        var i = 0;
-        for (; i + S.Count <= count; i += S.Count) largest = S.Max(largest, S.Load(x + i));
-        var max = S.MaxLane(largest);
-        for (; i < count; i++) max = MathF.Max(max, x[i]);
+        // Lanes behind the row's end are negative infinity: no maximum, and zero in the sum.
+        V largest = S.Broadcast(float.NegativeInfinity), tail = largest;
+        var whole = count - count % S.Count;
+        int i;
+        for (i = 0; i < whole; i += S.Count) largest = S.Max(largest, S.Load(x + i));
+        if (whole < count) largest = S.Max(largest, tail = S.LoadPartial(x + whole, count - whole, tail));
 
         // exp(scale·(x − max)): subtracting first keeps the difference exact where it matters.
-        V m = S.Broadcast(max), factor = S.Broadcast(scale), sum = S.Zero;
-        for (i = 0; i + S.Count <= count; i += S.Count)
+        V m = S.Broadcast(S.MaxLane(largest)), factor = S.Broadcast(scale), sum = S.Zero;
+        for (i = 0; i < whole; i += S.Count)
         {
             var e = SimdMath.Exp<S, V>(S.Multiply(S.Subtract(S.Load(x + i), m), factor));
             S.Store(e, y + i);
             sum = S.Add(sum, e);
         }
-        var total = S.Sum(sum);
-        if (i < count)
+        if (whole < count) sum = S.Add(sum, tail = SimdMath.Exp<S, V>(S.Multiply(S.Subtract(tail, m), factor)));
+
+        var inverse = S.Broadcast(1 / S.Sum(sum));
+        for (i = 0; i < whole; i += S.Count) S.Store(S.Multiply(S.Load(y + i), inverse), y + i);
+        if (whole < count) S.StorePartial(S.Multiply(tail, inverse), y + whole, count - whole);
+    }
+
+    private static void Rows4<S, V>(float* x0, long stride, int c0, int c1, int c2, int c3, int end, float scale) where S : struct, ISimd<V> where V : struct
+    {
+        float* x1 = x0 + stride, x2 = x1 + stride, x3 = x2 + stride;
+        var low = S.Broadcast(float.NegativeInfinity);
+        V m0 = low, m1 = low, m2 = low, m3 = low;
+        var whole = c0 - c0 % S.Count;
+        int i;
+        for (i = 0; i < whole; i += S.Count)
         {
-            var rest = count - i;
-            S.StorePartial(SimdMath.Exp<S, V>(S.Multiply(S.Subtract(S.LoadPartial(x + i, rest), m), factor)), y + i, rest);
-            for (var j = i; j < count; j++) total += y[j];
+            m0 = S.Max(m0, S.Load(x0 + i));
+            m1 = S.Max(m1, S.Load(x1 + i));
+            m2 = S.Max(m2, S.Load(x2 + i));
+            m3 = S.Max(m3, S.Load(x3 + i));
+        }
+        for (; i < c3; i += S.Count)
+        {
+            m0 = S.Max(m0, S.LoadPartial(x0 + i, c0 - i, low));
+            m1 = S.Max(m1, S.LoadPartial(x1 + i, c1 - i, low));
+            m2 = S.Max(m2, S.LoadPartial(x2 + i, c2 - i, low));
+            m3 = S.Max(m3, S.LoadPartial(x3 + i, c3 - i, low));
+        }
+        m0 = S.Broadcast(S.MaxLane(m0));
+        m1 = S.Broadcast(S.MaxLane(m1));
+        m2 = S.Broadcast(S.MaxLane(m2));
+        m3 = S.Broadcast(S.MaxLane(m3));
+
+        V factor = S.Broadcast(scale), s0 = S.Zero, s1 = S.Zero, s2 = S.Zero, s3 = S.Zero;
+        for (i = 0; i < whole; i += S.Count)
+        {
+            var e0 = SimdMath.Exp<S, V>(S.Multiply(S.Subtract(S.Load(x0 + i), m0), factor));
+            var e1 = SimdMath.Exp<S, V>(S.Multiply(S.Subtract(S.Load(x1 + i), m1), factor));
+            var e2 = SimdMath.Exp<S, V>(S.Multiply(S.Subtract(S.Load(x2 + i), m2), factor));
+            var e3 = SimdMath.Exp<S, V>(S.Multiply(S.Subtract(S.Load(x3 + i), m3), factor));
+            S.Store(e0, x0 + i);
+            S.Store(e1, x1 + i);
+            S.Store(e2, x2 + i);
+            S.Store(e3, x3 + i);
+            s0 = S.Add(s0, e0);
+            s1 = S.Add(s1, e1);
+            s2 = S.Add(s2, e2);
+            s3 = S.Add(s3, e3);
+        }
+        for (; i < end; i += S.Count)
+        {
+            var e0 = SimdMath.Exp<S, V>(S.Multiply(S.Subtract(S.LoadPartial(x0 + i, c0 - i, low), m0), factor));
+            var e1 = SimdMath.Exp<S, V>(S.Multiply(S.Subtract(S.LoadPartial(x1 + i, c1 - i, low), m1), factor));
+            var e2 = SimdMath.Exp<S, V>(S.Multiply(S.Subtract(S.LoadPartial(x2 + i, c2 - i, low), m2), factor));
+            var e3 = SimdMath.Exp<S, V>(S.Multiply(S.Subtract(S.LoadPartial(x3 + i, c3 - i, low), m3), factor));
+            S.Store(e0, x0 + i);
+            S.Store(e1, x1 + i);
+            S.Store(e2, x2 + i);
+            S.Store(e3, x3 + i);
+            s0 = S.Add(s0, e0);
+            s1 = S.Add(s1, e1);
+            s2 = S.Add(s2, e2);
+            s3 = S.Add(s3, e3);
         }
 
-        var inverse = S.Broadcast(1 / total);
-        for (i = 0; i + S.Count <= count; i += S.Count) S.Store(S.Multiply(S.Load(y + i), inverse), y + i);
-        for (; i < count; i++) y[i] *= 1 / total;
+        s0 = S.Broadcast(1 / S.Sum(s0));
+        s1 = S.Broadcast(1 / S.Sum(s1));
+        s2 = S.Broadcast(1 / S.Sum(s2));
+        s3 = S.Broadcast(1 / S.Sum(s3));
+        for (i = 0; i < c3; i += S.Count)
+        {
+            S.Store(S.Multiply(S.Load(x0 + i), s0), x0 + i);
+            S.Store(S.Multiply(S.Load(x1 + i), s1), x1 + i);
+            S.Store(S.Multiply(S.Load(x2 + i), s2), x2 + i);
+            S.Store(S.Multiply(S.Load(x3 + i), s3), x3 + i);
+        }
     }
 }
