@@ -94,7 +94,7 @@ public static class ShapesWorld
 
     /// <summary>
     /// Member <paramref name="member"/> of a family: the first is a scene like any other, each further one differs from it in one thing that a caption tells (and from the others), and all have places,
-    /// exact sizes and textures of their own. What sets them apart is little beside what random scenes differ in, so a model that is to tell them apart has to look at it: hard negatives.
+    /// exact sizes and textures of their own. What sets them apart is little beside what random scenes differ in, so a model that is to tell them apart has to look at it: hard negatives. Three of four families are of two objects.
     /// </summary>
     /// <param name="seed">The stream.</param>
     /// <param name="split">Which scenes; not the held-out ones, whose changes would mostly not be held out.</param>
@@ -109,7 +109,7 @@ public static class ShapesWorld
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(member, LargestFamily);
         CounterRandom Random(int of) => new(seed, DataRandomPurpose.HardNegative, (long)split, family, of);
         var random = Random(0);
-        var scene = Make(random, split, 1 + random.NextBelow(2));
+        var scene = Make(random, split, random.NextBelow(4) == 0 ? 1 : 2);
         if (member == 0) return scene;
         var members = new Contents[member + 1];
         members[0] = Contents.Of(scene);
@@ -130,8 +130,8 @@ public static class ShapesWorld
     {
         var draw = random.NextUniform();
         if (old.Second is not { } second) return old with { First = Changed(old.First, random, draw < 0.6 ? 0 : draw < 0.85 ? 1 : 2) };
-        // Two of five changes are of what belongs to which, the others of one object.
-        if (draw < 0.15) return old with { Relation = old.Relation!.Value.Reverse() };
+        // Two of five changes are of what belongs to which, the others of one object. Every other relation comes up: a model that only has to tell a relation from its reverse learns which object is first, not whether one is above or beside the other.
+        if (draw < 0.15) return old with { Relation = random.NextOf(AllRelations) };
         if (draw < 0.3)
             return old with
             {

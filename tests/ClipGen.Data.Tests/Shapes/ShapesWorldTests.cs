@@ -46,7 +46,7 @@ public sealed class ShapesWorldTests
                     .. was.Zip(now).Where(pair => pair.First.Kind != pair.Second.Kind).Select(_ => "shape"),
                     .. was.Zip(now).Where(pair => pair.First.Color != pair.Second.Color).Select(_ => "colour"),
                     .. was.Zip(now).Where(pair => pair.First.Size != pair.Second.Size).Select(_ => "size"),
-                    .. members[0].Relation == scene.Relation ? Array.Empty<string>() : ["relation"],
+                    .. members[0].Relation == scene.Relation ? Array.Empty<string>() : [members[0].Relation?.Reverse() == scene.Relation ? "relation reversed" : "relation turned"],
                 ];
                 // One thing, or one that the two objects have exchanged.
                 if (changed is ["colour", "colour"]) Assert.Equal((was[0].Color, was[1].Color), (now[1].Color, now[0].Color));
@@ -55,7 +55,7 @@ public sealed class ShapesWorldTests
                 changes[what] = changes.GetValueOrDefault(what) + 1;
             }
         }
-        Assert.Equal(["colour", "colour+colour", "relation", "shape", "size", "size+size"], changes.Keys.Order(StringComparer.Ordinal));
+        Assert.Equal(["colour", "colour+colour", "relation reversed", "relation turned", "shape", "size", "size+size"], changes.Keys.Order(StringComparer.Ordinal));
         Assert.All(changes, pair => Assert.True(pair.Value >= 50, $"{pair.Key}: {pair.Value} of 3500"));
         Assert.Equal(ShapesWorld.Relative(3, split, 7, 5).Objects, ShapesWorld.Relative(3, split, 7, 5).Objects);
         Assert.Throws<ArgumentOutOfRangeException>(() => ShapesWorld.Relative(3, split, 0, ShapesWorld.LargestFamily));
