@@ -1,4 +1,6 @@
+using System.Text;
 using System.Text.RegularExpressions;
+using ClipGen.Files;
 
 namespace ClipGen.Benchmarks;
 
@@ -28,7 +30,7 @@ internal static partial class FigureSections
             });
             if (made == text) continue;
             stale++;
-            if (!check) File.WriteAllText(path, made);
+            if (!check) AtomicFile.Write(path, stream => stream.Write(Encoding.UTF8.GetBytes(made)), (reason, cause) => new IOException($"{path}: can't be written: {reason}", cause));
             output.WriteLine(check ? $"{path}: its figures are not those of its source; `ClipGen.Benchmarks figures {path}` makes them anew" : $"{path} has new figures");
         }
         return check && stale > 0 ? 1 : 0;

@@ -70,6 +70,9 @@ public sealed class TrainingData : IDisposable
         return Loaded(epoch, step, cancellation);
     }
 
+    /// <summary>Which pictures the batch of a place holds, without loading one; of those that can't be read, too, whose place another takes in <see cref="At"/>.</summary>
+    public long[] IndicesAt(long epoch, long step) => overfit ? plan.Indices(0, 0) : plan.Indices(epoch, step);
+
     /// <summary>The validation pictures in batches, centre crops, the same ones each time.</summary>
     /// <param name="most">Pictures at most.</param>
     /// <param name="cancellation">Ends waiting.</param>

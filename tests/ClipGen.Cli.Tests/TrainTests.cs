@@ -87,6 +87,9 @@ public sealed class TrainTests : IDisposable
         double[] Losses(string folder) => [.. Training.Reporting.MetricsTable.Read(place[$"{folder}/metrics.csv"]).Series("train/loss").Select(point => point.Value)];
         Assert.Equal(6, Losses("whole").Length);
         Assert.Equal(Losses("whole"), Losses("parts"));
+        // Scenes have no other crop than the whole: encoded in every step they give the same.
+        await CliRun.Succeeds(TinyTraining.Gpt(place["plain"], Path.Combine(place["vqgan"], "latest.pt"), Path.Combine(place["clip"], "latest.pt"), ["--log-every", "1", "--max-steps", "6"]));
+        Assert.Equal(Losses("whole"), Losses("plain"));
 
         // Those of another model are not taken for this one's.
         await CliRun.Succeeds(Encoding("again", "other", "--max-steps", "1"));

@@ -34,6 +34,8 @@ internal sealed class RecordingBackend(IBackend inner) : IBackend
 
     public void Trim() => inner.Trim();
 
+    public bool WorksLater => inner.WorksLater;
+
     public void Synchronize() => inner.Synchronize();
 
     public void Dispose() => inner.Dispose();

@@ -10,6 +10,7 @@ internal static unsafe class AttentionKernel
     {
         var j = 0;
         for (; j + GemmTile.PanelColumns <= count; j += GemmTile.PanelColumns) TilePacking.PackBRows16(keys + (long)j * stride, stride, j, size, panels);
+        for (; j + 4 <= count; j += 4) TilePacking.PackBRows4(keys + (long)j * stride, stride, j, size, panels);
         for (; j < count; j++) TilePacking.PackBRow(keys + (long)j * stride, j, size, panels);
         for (; j % GemmTile.Columns != 0; j++) TilePacking.ClearBRow(j, size, panels);
     }

@@ -103,6 +103,9 @@ public abstract unsafe class HostBackend(bool wide = false) : IDeviceAllocator
     }
 
     /// <inheritdoc/>
+    public bool WorksLater => false;
+
+    /// <inheritdoc/>
     public void Synchronize()
     {
     }

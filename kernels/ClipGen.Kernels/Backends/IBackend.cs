@@ -32,6 +32,9 @@ public interface IDeviceAllocator : IDisposable
     /// <exception cref="ArgumentException">The destination is shorter than the source.</exception>
     void Copy<T>(View<T> source, View<T> destination) where T : unmanaged;
 
+    /// <summary>Whether calls come back before their work is done.</summary>
+    bool WorksLater { get; }
+
     /// <summary>Waits until everything asked for so far is done. What computes at once has nothing to wait for.</summary>
     void Synchronize();
 

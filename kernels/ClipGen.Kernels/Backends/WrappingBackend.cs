@@ -51,6 +51,9 @@ public abstract class WrappingBackend(IBackend inner) : IBackend
     public void Trim() => Inner.Trim();
 
     /// <inheritdoc/>
+    public bool WorksLater => Inner.WorksLater;
+
+    /// <inheritdoc/>
     public void Synchronize() => Inner.Synchronize();
 
     /// <inheritdoc/>

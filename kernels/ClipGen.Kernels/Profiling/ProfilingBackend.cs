@@ -67,8 +67,12 @@ public sealed class ProfilingBackend(IBackend inner, NvtxRanges? ranges = null) 
     /// <summary>Notes a call that has just come back.</summary>
     private void Note(OpWork work, long start)
     {
-        var returned = Stopwatch.GetTimestamp();
-        Inner.Synchronize();
-        Profiler.Note(work, start, returned, Stopwatch.GetTimestamp(), Inner.Memory.LiveBytes);
+        long returned = Stopwatch.GetTimestamp(), end = returned;
+        if (Inner.WorksLater)
+        {
+            Inner.Synchronize();
+            end = Stopwatch.GetTimestamp();
+        }
+        Profiler.Note(work, start, returned, end, Inner.Memory.LiveBytes);
     }
 }

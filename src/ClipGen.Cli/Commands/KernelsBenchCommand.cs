@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
+using ClipGen.Cli.Benchmarks;
 using ClipGen.Kernels;
 using ClipGen.OpCases;
 
@@ -98,10 +99,9 @@ internal sealed class KernelsBenchCommand(TextWriter output, TextWriter error) :
         {
             timing.Reset();
             CaseRunner.Execute(test, timing);
-            if (run > 0) times.Add(timing.Times.Sum(op => op.Seconds));
+            times.Add(timing.Times.Sum(op => op.Seconds));
         }
-        times.Sort();
-        return times[times.Count / 2];
+        return new BenchTimes(times[0], times[1..]).Median;
     }
 
     /// <summary>One form of the ladder.</summary>

@@ -130,7 +130,7 @@ public sealed class GptTrainer : ITrainer
     {
         using var scope = new TensorScope();
         var rate = training.Optimizer.LearningRate = options.Schedule.At(epoch + (double)step / StepsPerEpoch);
-        var batches = Enumerable.Range(0, options.Accumulate).Select(i => Encoded(data.At(epoch, step * options.Accumulate + i, cancellation), cancellation)).ToArray();
+        var batches = Enumerable.Range(0, options.Accumulate).Select(i => Encoded(epoch, step * options.Accumulate + i, cancellation)).ToArray();
         var losses = training.Step(epoch * StepsPerEpoch + step, batches);
         var values = new Dictionary<string, double> { ["loss"] = losses.Total };
         if (training.Recipe.ClipWeight != 0) (values["loss_gpt"], values["loss_clip"]) = (losses.CrossEntropy, losses.Clip);
@@ -142,7 +142,7 @@ public sealed class GptTrainer : ITrainer
     public void FindNonFinite(long epoch, long step, CancellationToken cancellation)
     {
         using var scope = new TensorScope();
-        var (codes, embeddings) = Encoded(data.At(epoch, step * options.Accumulate, cancellation), cancellation);
+        var (codes, embeddings) = Encoded(epoch, step * options.Accumulate, cancellation);
         training.Gradients(codes, embeddings, epoch * StepsPerEpoch + step, findNonFinite: true);
     }
 
@@ -190,11 +190,13 @@ public sealed class GptTrainer : ITrainer
         return PictureGrid.Make([.. shown.Pictures, .. PictureCodec.Pictures(PictureCodec.Paint(vqgan, codes))], count);
     }
 
-    private (int[][] Codes, Tensor Embeddings) Encoded(PictureBatch batch, CancellationToken cancellation)
+    private (int[][] Codes, Tensor Embeddings) Encoded(long epoch, long step, CancellationToken cancellation)
     {
-        if (!options.CacheCodes) return Encode(batch);
+        if (!options.CacheCodes) return Encode(data.At(epoch, step, cancellation));
+        // No picture is loaded: where one could not be read, its place among the encoded ones holds what took its place.
         cache ??= Cached(cancellation);
-        return ([.. batch.Indices.Select(cache.CodesOf)], device.From([.. batch.Indices.SelectMany(cache.EmbeddingOf)], new Shape(batch.Indices.Length, clip.Config.EmbeddingSize)));
+        var indices = data.IndicesAt(epoch, step);
+        return ([.. indices.Select(cache.CodesOf)], device.From([.. indices.SelectMany(cache.EmbeddingOf)], new Shape(indices.Length, clip.Config.EmbeddingSize)));
     }
 
     /// <summary>The encoded pictures, from the file where there is one of theirs.</summary>

@@ -157,6 +157,9 @@ public sealed partial class CudaBackend : IBackend
         Synchronize();
     }
 
+    /// <inheritdoc/>
+    public bool WorksLater => true;
+
     /// <summary>Waits for everything that was launched, and throws what a kernel found wrong.</summary>
     /// <exception cref="ArgumentException">A kernel found something wrong in its data.</exception>
     public void Synchronize()
