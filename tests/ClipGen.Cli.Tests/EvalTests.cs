@@ -15,15 +15,16 @@ public sealed class EvalTests(ShapesModel shapes, SmallModels models)
         using var folder = new TemporaryFolder();
         var run = await CliRun.Succeeds("eval", "shapes", "--model", shapes.Pretrained, "--prompts", "2", "--candidates", "2", "--out", folder["sheets"]);
         var lines = run.OutputLines;
-        Assert.Equal(17, lines.Length);
+        Assert.Equal(21, lines.Length);
         Assert.Matches(@"^detector: \d+ of 1000 fresh scenes read right \((99|100)\.\d %\)$", lines[0]);
         Assert.Matches(@"^seen, one object +best of 2 +2 +\d+\.\d +\d+\.\d to \d+\.\d +(\d+\.\d +){3}- +\d+\.\d$", lines[2]);
         Assert.Matches(@"^ +first +2 +", lines[3]);
         Assert.Matches(@"^ +any +2 +\d+\.\d +\d+\.\d to \d+\.\d$", lines[4]);
-        Assert.Matches(@"^held out, two objects +best of 2 +2 +\d+\.\d +\d+\.\d to \d+\.\d( +\d+\.\d){5}$", lines[11]);
-        Assert.Contains("embeddings of 256 scenes", lines[14]);
-        Assert.Matches(@"^of 8 sentences that differ in one thing, the right one is nearest to \d+\.\d % of \d+ pictures of one object and \d+\.\d % of \d+ of two$", lines[15]);
-        Assert.Matches(@"^VQ-GAN on 512 scenes: .* \d+\.\d % of the reconstructions read right$", lines[16]);
+        Assert.Matches(@"^ +of picture +2 +\d+\.\d +\d+\.\d to \d+\.\d +(\d+\.\d +){3}- +\d+\.\d$", lines[5]);
+        Assert.Matches(@"^held out, two objects +best of 2 +2 +\d+\.\d +\d+\.\d to \d+\.\d( +\d+\.\d){5}$", lines[14]);
+        Assert.Contains("embeddings of 256 scenes", lines[18]);
+        Assert.Matches(@"^of 8 sentences that differ in one thing, the right one is nearest to \d+\.\d % of \d+ pictures of one object and \d+\.\d % of \d+ of two$", lines[19]);
+        Assert.Matches(@"^VQ-GAN on 512 scenes: .* \d+\.\d % of the reconstructions read right$", lines[20]);
         // A stage that takes long is told of more than once.
         Assert.Equal(["detector:", "prompts:", "embeddings:", "hard", "reconstructions:"], run.ErrorLines.Select(line => line.Split(' ')[0]).Distinct());
 
@@ -50,6 +51,7 @@ public sealed class EvalTests(ShapesModel shapes, SmallModels models)
         Assert.Equal(JsonValueKind.Null, groups[0].GetProperty("best").GetProperty("relation").ValueKind);
         Assert.All(groups, group => Assert.Equal(group.GetProperty("best").GetProperty("all_right").GetRawText(), group.GetProperty("any").GetRawText()));
         Assert.Equal(JsonValueKind.Number, groups[1].GetProperty("first").GetProperty("relation").ValueKind);
+        Assert.All(groups, group => Assert.Equal(1, group.GetProperty("of_picture").GetProperty("all_right").GetProperty("count").GetInt32()));
         Assert.InRange(root.GetProperty("embeddings").GetProperty("matching").GetDouble(), -1, 1);
         var hard = root.GetProperty("hard_negatives");
         Assert.Equal(256, hard.GetProperty("one_object").GetProperty("count").GetInt32() + hard.GetProperty("two_objects").GetProperty("count").GetInt32());

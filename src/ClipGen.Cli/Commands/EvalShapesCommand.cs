@@ -74,10 +74,13 @@ internal sealed class EvalShapesCommand(TextWriter output, TextWriter error) : C
         foreach (var group in report.Groups)
         {
             Row(group.Name, $"best of {settings.Candidates}", group.Best);
-            if (settings.Candidates == 1) continue;
-            Row("", "first", group.First);
-            var (low, high) = group.Any.Interval;
-            Output.WriteLine(Invariant($"{"",-22}{"any",-12}{group.Any.Count,7}{Percent(group.Any),11}{$"{Percent(low)} to {Percent(high)}",16}"));
+            if (settings.Candidates > 1)
+            {
+                Row("", "first", group.First);
+                var (low, high) = group.Any.Interval;
+                Output.WriteLine(Invariant($"{"",-22}{"any",-12}{group.Any.Count,7}{Percent(group.Any),11}{$"{Percent(low)} to {Percent(high)}",16}"));
+            }
+            Row("", "of picture", group.FromPicture);
         }
         var gap = report.Gap;
         Output.WriteLine(Invariant($"embeddings of {gap.Pairs} scenes: cosine of text and picture {gap.Matching:F4}, of others {gap.Mismatching:F4}; distance of the means {gap.MeanDistance:F4}; {Percent(gap.Retrieval)} % of the texts find their picture"));
@@ -115,7 +118,7 @@ internal sealed class EvalShapesCommand(TextWriter output, TextWriter error) : C
             temperature = settings.Temperature,
             guidance = settings.Guidance,
             detector = Interval(report.Detector),
-            groups = report.Groups.Select(group => new { held_out = group.HeldOut, objects = group.Objects, prompts = group.Best.All.Count, best = Scores(group.Best), first = Scores(group.First), any = Interval(group.Any) }),
+            groups = report.Groups.Select(group => new { held_out = group.HeldOut, objects = group.Objects, prompts = group.Best.All.Count, best = Scores(group.Best), first = Scores(group.First), any = Interval(group.Any), of_picture = Scores(group.FromPicture) }),
             embeddings = new { scenes = gap.Pairs, matching = gap.Matching, mismatching = gap.Mismatching, mean_distance = gap.MeanDistance, retrieval = gap.Retrieval.Share },
             hard_negatives = new { one_object = Interval(report.HardNegatives.OneObject), two_objects = Interval(report.HardNegatives.TwoObjects) },
             vqgan = new { scenes = r.Pictures, l1 = r.L1, psnr_db = double.IsFinite(r.Psnr) ? r.Psnr : (double?)null, codes_used = r.CodesUsed, codes = r.Codes, read_right = Interval(report.Kept) },

@@ -59,7 +59,7 @@ public sealed class ShapesEvaluation(PipelineModels models, ITextTokenizer token
             throw new EvaluationException($"the detector read {detector.Right} of {detector.Count} freshly rendered scenes right, expected {LeastDetectorShare:P0}; its verdicts on generated pictures would mean nothing");
 
         List<ShapesGroup> groups = [];
-        progress.Begin("prompts", 4L * prompts * settings.Candidates, "pictures");
+        progress.Begin("prompts", 4L * prompts * (settings.Candidates + 1), "pictures");
         foreach (var heldOut in new[] { false, true })
             foreach (var objects in new[] { 1, 2 })
                 groups.Add(Group(groups.Count, heldOut, objects, prompts, settings, progress, cancellation));
@@ -94,9 +94,9 @@ public sealed class ShapesEvaluation(PipelineModels models, ITextTokenizer token
     {
         var prompts = ShapePrompts.Make(settings.Seed, heldOut, objects, count);
         var texts = EmbedTexts([.. prompts.Select(prompt => prompt.Caption)], cancellation);
-        var before = (long)group * count * settings.Candidates;
+        var before = (long)group * count * (settings.Candidates + 1);
         var rows = (long)count * settings.Candidates;
-        ShapesScores best = default, first = default;
+        ShapesScores best = default, first = default, fromPicture = default;
         Proportion any = default;
         List<ShapesSample> samples = [];
         var leader = (Score: float.NegativeInfinity, Picture: (Picture?)null, Verdict: default(ShapeVerdict));
@@ -105,7 +105,7 @@ public sealed class ShapesEvaluation(PipelineModels models, ITextTokenizer token
         {
             var together = (int)Math.Min(settings.Batch, rows - start);
             var places = Enumerable.Range(0, together).Select(i => (Prompt: (int)((start + i) / settings.Candidates), Candidate: (int)((start + i) % settings.Candidates))).ToArray();
-            var pictures = Generate(places.Select(place => texts[place.Prompt]).ToArray(), [.. places.Select(place => (long)group << 40 | (long)place.Prompt << 16 | (long)place.Candidate)], settings, cancellation);
+            var pictures = Generate(places.Select(place => texts[place.Prompt]).ToArray(), [.. places.Select(place => Stream(place.Prompt, place.Candidate))], settings, cancellation);
             for (var i = 0; i < together; i++)
             {
                 var (prompt, candidate) = places[i];
@@ -121,7 +121,19 @@ public sealed class ShapesEvaluation(PipelineModels models, ITextTokenizer token
             }
             progress.Report(before + start + together);
         }
-        return new ShapesGroup(heldOut, objects, best, first, any, samples);
+        // The scenes painted, their pictures in place of the sentences, and all else as for the first candidates.
+        for (var start = 0; start < count; start += settings.Batch)
+        {
+            var together = Math.Min(settings.Batch, count - start);
+            int[] asked = [.. Enumerable.Range(start, together)];
+            var seen = asked.Select(n => ClipEmbedder.EmbedPicture(models.Clip, ShapesWorld.Picture(prompts[n].Scene, settings.Seed, ShapesSplit.Validation, FirstFresh + n))).ToArray();
+            var pictures = Generate(seen, [.. asked.Select(n => Stream(n, 0))], settings, cancellation);
+            for (var i = 0; i < together; i++) fromPicture = fromPicture.With(ShapeJudge.Judge(prompts[start + i].Scene, Detector(pictures[i].Picture)));
+            progress.Report(before + rows + start + together);
+        }
+        return new ShapesGroup(heldOut, objects, best, first, any, fromPicture, samples);
+
+        long Stream(int prompt, int candidate) => (long)group << 40 | (long)prompt << 16 | (long)candidate;
     }
 
     /// <summary>A picture per condition, with its cosine to the condition.</summary>

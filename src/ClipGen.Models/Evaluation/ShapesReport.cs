@@ -23,8 +23,9 @@ public readonly record struct HardNegativeScores(Proportion OneObject, Proportio
 /// <param name="Best">The candidate that CLIP ranks first.</param>
 /// <param name="First">The first candidate, which is as good as a random one: what CLIP had to choose from.</param>
 /// <param name="Any">Prompts of which some candidate is entirely right: what a perfect ranking would reach.</param>
+/// <param name="FromPicture">The first candidate of the embedding that CLIP gives a picture of the scene instead of the sentence: what <paramref name="First"/> would be if sentences lay where their pictures do.</param>
 /// <param name="Samples">Best pictures of the first prompts.</param>
-public sealed record ShapesGroup(bool HeldOut, int Objects, ShapesScores Best, ShapesScores First, Proportion Any, IReadOnlyList<ShapesSample> Samples)
+public sealed record ShapesGroup(bool HeldOut, int Objects, ShapesScores Best, ShapesScores First, Proportion Any, ShapesScores FromPicture, IReadOnlyList<ShapesSample> Samples)
 {
     /// <summary>For reports: "seen, one object".</summary>
     public string Name => $"{(HeldOut ? "held out" : "seen")}, {(Objects == 1 ? "one object" : "two objects")}";

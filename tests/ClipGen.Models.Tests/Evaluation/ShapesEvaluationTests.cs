@@ -31,6 +31,7 @@ public sealed class ShapesEvaluationTests : IDisposable
         foreach (var group in report.Groups)
         {
             Assert.Equal((3, 3, 3, 3), (group.Best.All.Count, group.First.All.Count, group.Any.Count, group.Samples.Count));
+            Assert.Equal((3, group.Objects == 1 ? 0 : 3), (group.FromPicture.All.Count, group.FromPicture.Relation.Count));
             Assert.True(group.Any.Right >= Math.Max(group.Best.All.Right, group.First.All.Right));
             Assert.Equal(group.Objects == 1 ? 0 : 3, group.Best.Relation.Count);
             Assert.All(group.Samples, sample => Assert.Equal(group.Objects, sample.Prompt.Scene.Objects.Count));
@@ -52,7 +53,7 @@ public sealed class ShapesEvaluationTests : IDisposable
         Assert.Equal(8, report.HardNegatives.OneObject.Count + report.HardNegatives.TwoObjects.Count);
         Assert.Equal((6, TinyShapesModel.Codes), (report.Reconstruction.Pictures, report.Reconstruction.Codes));
         Assert.InRange(report.Reconstruction.CodesUsed, 1, TinyShapesModel.Codes);
-        Assert.Equal([("detector", 20L, 20L), ("prompts", 60L, 60L), ("embeddings", 8L, 8L), ("hard negatives", 8L, 8L), ("reconstructions", 6L, 6L)], progress.Stages);
+        Assert.Equal([("detector", 20L, 20L), ("prompts", 72L, 72L), ("embeddings", 8L, 8L), ("hard negatives", 8L, 8L), ("reconstructions", 6L, 6L)], progress.Stages);
     }
 
     [Fact]
@@ -96,6 +97,8 @@ public sealed class ShapesEvaluationTests : IDisposable
             Assert.Single(group.Samples);
             Assert.Equal(group.First, group.Best);
             Assert.Equal(group.First.All, group.Any);
+            // What is asked for is the same, so a detector that always sees the same says the same.
+            Assert.Equal(group.First, group.FromPicture);
             int One(Func<ShapeObject, bool> right) => asked.Count(prompt => prompt.Scene.Objects is [var only] && right(only));
             Assert.Equal(new Proportion(One(o => o.Kind == ShapeKind.Circle), 40), group.Best.Shape);
             Assert.Equal(new Proportion(One(o => o.Color == ShapeColor.Red), 40), group.Best.Color);
