@@ -8,11 +8,8 @@ internal static unsafe class AttentionKernel
     /// <summary>Keys as the B operand of Q·Kᵀ: panels of 16 keys, [size][16].</summary>
     public static void PackKeys(float* keys, int stride, int count, int size, float* panels)
     {
-        var j = 0;
-        for (; j + GemmTile.PanelColumns <= count; j += GemmTile.PanelColumns) TilePacking.PackBRows16(keys + (long)j * stride, stride, j, size, panels);
-        for (; j + 4 <= count; j += 4) TilePacking.PackBRows4(keys + (long)j * stride, stride, j, size, panels);
-        for (; j < count; j++) TilePacking.PackBRow(keys + (long)j * stride, j, size, panels);
-        for (; j % GemmTile.Columns != 0; j++) TilePacking.ClearBRow(j, size, panels);
+        TilePacking.PackBRows(keys, stride, 0, count, size, panels);
+        for (var j = count; j % GemmTile.Columns != 0; j++) TilePacking.ClearBRow(j, size, panels);
     }
 
     /// <summary>Values as the B operand of P·V: panels of 16 channels, [count][16]; channels are padded with zeros to a whole group.</summary>

@@ -92,24 +92,27 @@ internal static unsafe class TilePacking
         for (var panel = 0; panel < panelCount; panel++) new Span<float>(panels + panel * panelFloats, checked(depth * GemmTile.PanelColumns)).Clear();
     }
 
-    /// <summary>Writes one row of a [N,K] operand into its column of the panels: <c>panels[n / 16][k][n % 16] = row[k]</c>.</summary>
-    public static void PackBRow(float* row, int n, int k, float* panels)
+    /// <summary>
+    /// Writes rows of a [N,K] operand into their columns of the panels: <c>panels[n / 16][k][n % 16] = rows[(n − first) · stride + k]</c> for n from <paramref name="first"/> on,
+    /// a whole panel of sixteen or four neighbours at a time where they begin at a multiple of that.
+    /// </summary>
+    /// <param name="rows">Row <paramref name="first"/>.</param>
+    /// <param name="stride">Floats between two rows.</param>
+    /// <param name="first">Its number.</param>
+    /// <param name="count">Rows to take.</param>
+    /// <param name="k">Floats of a row.</param>
+    /// <param name="panels">The operand's first panel.</param>
+    public static void PackBRows(float* rows, long stride, int first, int count, int k, float* panels)
     {
-        var column = Column(n, k, panels);
-        for (var i = 0; i < k; i++) column[(long)i * GemmTile.PanelColumns] = row[i];
-    }
-
-    /// <summary>Writes four neighbouring rows (n a multiple of 4) at once.</summary>
-    public static void PackBRows4(float* rows, long stride, int n, int k, float* panels) =>
-        Transpose4(rows, rows + stride, rows + 2 * stride, rows + 3 * stride, k, GemmTile.PanelColumns, Column(n, k, panels));
-
-    /// <summary>Writes the sixteen rows of a panel (n a multiple of 16).</summary>
-    public static void PackBRows16(float* rows, long stride, int n, int k, float* panels)
-    {
-        var panel = Column(n, k, panels);
-        if (Avx512F.IsSupported) Transpose16(rows, stride, k, panel);
-        else
-            for (var r = 0; r < GemmTile.PanelColumns; r += 4) PackBRows4(rows + r * stride, stride, r, k, panel);
+        for (int n = first, end = first + count, taken; n < end; n += taken, rows += taken * stride)
+        {
+            var column = Column(n, k, panels);
+            taken = Avx512F.IsSupported && n % GemmTile.PanelColumns == 0 && n + GemmTile.PanelColumns <= end ? GemmTile.PanelColumns : n % 4 == 0 && n + 4 <= end ? 4 : 1;
+            if (taken == GemmTile.PanelColumns) Transpose16(rows, stride, k, column);
+            else if (taken == 4) Transpose4(rows, rows + stride, rows + 2 * stride, rows + 3 * stride, k, GemmTile.PanelColumns, column);
+            else
+                for (var i = 0; i < k; i++) column[(long)i * GemmTile.PanelColumns] = rows[i];
+        }
     }
 
     /// <summary>Writes zeros into a column: one that pads the last group is computed with, and zeros keep it finite.</summary>

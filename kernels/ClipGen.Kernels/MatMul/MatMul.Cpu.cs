@@ -47,7 +47,7 @@ public sealed unsafe partial class CpuBackend : IMatMul
         Arguments.Require(rows.Length >= (long)rowCount * destination.K, $"{rows.Length} floats given for {rowCount} rows of {destination.K}");
         if (destination.Type == PackedType.Float32)
         {
-            fixed (float* source = rows) PackB(source, firstRow, rowCount, destination.K, PanelsOf(destination));
+            fixed (float* source = rows) TilePacking.PackBRows(source, destination.K, firstRow, rowCount, destination.K, PanelsOf(destination));
             return;
         }
         for (var row = 0; row < rowCount; row++) PackReduced(rows.Slice(row * destination.K, destination.K), firstRow + row, destination);
@@ -140,7 +140,7 @@ public sealed unsafe partial class CpuBackend : IMatMul
         RunParts((n + rowsPerPart - 1) / rowsPerPart, (long)n * k > ParallelPacking, part =>
         {
             var first = part * rowsPerPart;
-            PackB(source + (long)first * k, first, Math.Min(rowsPerPart, n - first), k, panels);
+            TilePacking.PackBRows(source + (long)first * k, k, first, Math.Min(rowsPerPart, n - first), k, panels);
         });
     }
 
@@ -163,31 +163,6 @@ public sealed unsafe partial class CpuBackend : IMatMul
     private static void ClearPadding(int n, int k, float* panels)
     {
         if (n % GemmTile.Columns != 0) TilePacking.ClearBPanels(2, k, panels + (long)(n / GemmTile.Columns) * GemmTile.Columns * k, (long)k * GemmTile.PanelColumns);
-    }
-
-    private static void PackB(float* source, int firstRow, int rowCount, int k, float* panels)
-    {
-        var row = 0;
-        while (row < rowCount)
-        {
-            var n = firstRow + row;
-            var from = source + (long)row * k;
-            if (n % GemmTile.PanelColumns == 0 && row + GemmTile.PanelColumns <= rowCount)
-            {
-                TilePacking.PackBRows16(from, k, n, k, panels);
-                row += GemmTile.PanelColumns;
-            }
-            else if (n % 4 == 0 && row + 4 <= rowCount)
-            {
-                TilePacking.PackBRows4(from, k, n, k, panels);
-                row += 4;
-            }
-            else
-            {
-                TilePacking.PackBRow(from, n, k, panels);
-                row++;
-            }
-        }
     }
 
     /// <summary>A as the tiles of a product with <paramref name="n"/> columns. Copies belong to this thread, until it asks for the next, and are only read by the others.</summary>

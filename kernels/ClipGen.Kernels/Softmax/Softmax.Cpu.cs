@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace ClipGen.Kernels;
@@ -101,17 +102,21 @@ internal static unsafe class SoftmaxKernel
 
         // exp(scale·(x − max)): subtracting first keeps the difference exact where it matters.
         V m = S.Broadcast(S.MaxLane(largest)), factor = S.Broadcast(scale), sum = S.Zero;
-        for (i = 0; i < whole; i += S.Count)
-        {
-            var e = SimdMath.Exp<S, V>(S.Multiply(S.Subtract(S.Load(x + i), m), factor));
-            S.Store(e, y + i);
-            sum = S.Add(sum, e);
-        }
+        for (i = 0; i < whole; i += S.Count) sum = AddWeights<S, V>(sum, S.Load(x + i), m, factor, y + i);
         if (whole < count) sum = S.Add(sum, tail = SimdMath.Exp<S, V>(S.Multiply(S.Subtract(tail, m), factor)));
 
         var inverse = S.Broadcast(1 / S.Sum(sum));
         for (i = 0; i < whole; i += S.Count) S.Store(S.Multiply(S.Load(y + i), inverse), y + i);
         if (whole < count) S.StorePartial(S.Multiply(tail, inverse), y + whole, count - whole);
+    }
+
+    /// <summary>Stores exp(factor · (x − max)), not yet divided by its sum, and adds it to that.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static V AddWeights<S, V>(V sum, V x, V max, V factor, float* y) where S : struct, ISimd<V> where V : struct
+    {
+        var e = SimdMath.Exp<S, V>(S.Multiply(S.Subtract(x, max), factor));
+        S.Store(e, y);
+        return S.Add(sum, e);
     }
 
     private static void Rows4<S, V>(float* x0, long stride, int c0, int c1, int c2, int c3, int end, float scale) where S : struct, ISimd<V> where V : struct
@@ -143,33 +148,17 @@ internal static unsafe class SoftmaxKernel
         V factor = S.Broadcast(scale), s0 = S.Zero, s1 = S.Zero, s2 = S.Zero, s3 = S.Zero;
         for (i = 0; i < whole; i += S.Count)
         {
-            var e0 = SimdMath.Exp<S, V>(S.Multiply(S.Subtract(S.Load(x0 + i), m0), factor));
-            var e1 = SimdMath.Exp<S, V>(S.Multiply(S.Subtract(S.Load(x1 + i), m1), factor));
-            var e2 = SimdMath.Exp<S, V>(S.Multiply(S.Subtract(S.Load(x2 + i), m2), factor));
-            var e3 = SimdMath.Exp<S, V>(S.Multiply(S.Subtract(S.Load(x3 + i), m3), factor));
-            S.Store(e0, x0 + i);
-            S.Store(e1, x1 + i);
-            S.Store(e2, x2 + i);
-            S.Store(e3, x3 + i);
-            s0 = S.Add(s0, e0);
-            s1 = S.Add(s1, e1);
-            s2 = S.Add(s2, e2);
-            s3 = S.Add(s3, e3);
+            s0 = AddWeights<S, V>(s0, S.Load(x0 + i), m0, factor, x0 + i);
+            s1 = AddWeights<S, V>(s1, S.Load(x1 + i), m1, factor, x1 + i);
+            s2 = AddWeights<S, V>(s2, S.Load(x2 + i), m2, factor, x2 + i);
+            s3 = AddWeights<S, V>(s3, S.Load(x3 + i), m3, factor, x3 + i);
         }
         for (; i < end; i += S.Count)
         {
-            var e0 = SimdMath.Exp<S, V>(S.Multiply(S.Subtract(S.LoadPartial(x0 + i, c0 - i, low), m0), factor));
-            var e1 = SimdMath.Exp<S, V>(S.Multiply(S.Subtract(S.LoadPartial(x1 + i, c1 - i, low), m1), factor));
-            var e2 = SimdMath.Exp<S, V>(S.Multiply(S.Subtract(S.LoadPartial(x2 + i, c2 - i, low), m2), factor));
-            var e3 = SimdMath.Exp<S, V>(S.Multiply(S.Subtract(S.LoadPartial(x3 + i, c3 - i, low), m3), factor));
-            S.Store(e0, x0 + i);
-            S.Store(e1, x1 + i);
-            S.Store(e2, x2 + i);
-            S.Store(e3, x3 + i);
-            s0 = S.Add(s0, e0);
-            s1 = S.Add(s1, e1);
-            s2 = S.Add(s2, e2);
-            s3 = S.Add(s3, e3);
+            s0 = AddWeights<S, V>(s0, S.LoadPartial(x0 + i, c0 - i, low), m0, factor, x0 + i);
+            s1 = AddWeights<S, V>(s1, S.LoadPartial(x1 + i, c1 - i, low), m1, factor, x1 + i);
+            s2 = AddWeights<S, V>(s2, S.LoadPartial(x2 + i, c2 - i, low), m2, factor, x2 + i);
+            s3 = AddWeights<S, V>(s3, S.LoadPartial(x3 + i, c3 - i, low), m3, factor, x3 + i);
         }
 
         s0 = S.Broadcast(1 / S.Sum(s0));

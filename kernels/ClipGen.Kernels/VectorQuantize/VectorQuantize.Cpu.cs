@@ -27,7 +27,7 @@ public sealed unsafe partial class CpuBackend : IVectorQuantize
         {
             var first = part * codesPerPart;
             var count = Math.Min(codesPerPart, codes - first);
-            PackB(e + (long)first * width, first, count, width, panels);
+            TilePacking.PackBRows(e + (long)first * width, width, first, count, width, panels);
             for (var j = first; j < first + count; j++)
             {
                 var sum = 0.0;
