@@ -55,6 +55,7 @@ public sealed class EvalTests(ShapesModel shapes, SmallModels models)
         Assert.InRange(root.GetProperty("embeddings").GetProperty("matching").GetDouble(), -1, 1);
         var hard = root.GetProperty("hard_negatives");
         Assert.Equal(256, hard.GetProperty("one_object").GetProperty("count").GetInt32() + hard.GetProperty("two_objects").GetProperty("count").GetInt32());
+        Assert.Equal(hard.GetProperty("two_objects").GetProperty("count").GetInt32(), hard.GetProperty("arrangements").GetProperty("count").GetInt32());
         Assert.Equal(512, root.GetProperty("vqgan").GetProperty("read_right").GetProperty("count").GetInt32());
         Assert.Equal(32, root.GetProperty("vqgan").GetProperty("codes").GetInt32());
     }

@@ -190,6 +190,8 @@ public sealed class TrainTests : IDisposable
     {
         await Refused(Usage, "--patch 7", TinyTraining.Clip(place["run"], "--patch", "7"));
         await Refused(Usage, "--hard-negatives", TinyTraining.Clip(place["run"], "--hard-negatives", "9"));
+        await Refused(Usage, "--arranged 1.5", TinyTraining.Clip(place["run"], "--arranged", "1.5"));
+        await Refused(Usage, "--arranged NaN", TinyTraining.Clip(place["run"], "--arranged", "NaN"));
         await Refused(Usage, "--bs 6", TinyTraining.Clip(place["run"], "--bs", "6"));
         await Refused(Usage, "--vision-width 48", TinyTraining.Clip(place["run"], "--vision-width", "48"));
         await Refused(Usage, "--scenes", ["train", "vqgan", "--ds", Path.Combine(RepositoryPaths.Golden, "images", "files"), "--scenes", "10"]);

@@ -85,7 +85,7 @@ internal sealed class EvalShapesCommand(TextWriter output, TextWriter error) : C
         var gap = report.Gap;
         Output.WriteLine(Invariant($"embeddings of {gap.Pairs} scenes: cosine of text and picture {gap.Matching:F4}, of others {gap.Mismatching:F4}; distance of the means {gap.MeanDistance:F4}; {Percent(gap.Retrieval)} % of the texts find their picture"));
         var hard = report.HardNegatives;
-        Output.WriteLine(Invariant($"of {ShapesWorld.LargestFamily} sentences that differ in one thing, the right one is nearest to {Percent(hard.OneObject)} % of {hard.OneObject.Count} pictures of one object and {Percent(hard.TwoObjects)} % of {hard.TwoObjects.Count} of two"));
+        Output.WriteLine(Invariant($"of {ShapesWorld.LargestFamily} sentences that differ in one thing, the right one is nearest to {Percent(hard.OneObject)} % of {hard.OneObject.Count} pictures of one object and {Percent(hard.TwoObjects)} % of {hard.TwoObjects.Count} of two; of {ShapesWorld.LargestFamily} arrangements of the same two, to {Percent(hard.Arrangements)} %"));
         var r = report.Reconstruction;
         Output.WriteLine(Invariant($"VQ-GAN on {r.Pictures} scenes: L1 {r.L1:F4}, PSNR {r.Psnr:F2} dB, {r.CodesUsed:N0} of {r.Codes:N0} codes used; {Percent(report.Kept)} % of the reconstructions read right"));
     }
@@ -120,7 +120,7 @@ internal sealed class EvalShapesCommand(TextWriter output, TextWriter error) : C
             detector = Interval(report.Detector),
             groups = report.Groups.Select(group => new { held_out = group.HeldOut, objects = group.Objects, prompts = group.Best.All.Count, best = Scores(group.Best), first = Scores(group.First), any = Interval(group.Any), of_picture = Scores(group.FromPicture) }),
             embeddings = new { scenes = gap.Pairs, matching = gap.Matching, mismatching = gap.Mismatching, mean_distance = gap.MeanDistance, retrieval = gap.Retrieval.Share },
-            hard_negatives = new { one_object = Interval(report.HardNegatives.OneObject), two_objects = Interval(report.HardNegatives.TwoObjects) },
+            hard_negatives = new { one_object = Interval(report.HardNegatives.OneObject), two_objects = Interval(report.HardNegatives.TwoObjects), arrangements = Interval(report.HardNegatives.Arrangements) },
             vqgan = new { scenes = r.Pictures, l1 = r.L1, psnr_db = double.IsFinite(r.Psnr) ? r.Psnr : (double?)null, codes_used = r.CodesUsed, codes = r.Codes, read_right = Interval(report.Kept) },
         });
     }

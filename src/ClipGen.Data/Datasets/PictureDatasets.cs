@@ -19,12 +19,12 @@ public static class PictureDatasets
     /// <param name="nameOrPath">What to open.</param>
     /// <param name="seed">The stream of scenes of the synthetic world.</param>
     /// <param name="shapesCount">Scenes of an epoch of the synthetic world.</param>
-    /// <param name="shapesFamily">Its scenes that come together, each but the first a hard negative of the first; 1 for independent ones.</param>
+    /// <param name="lesson">Which of its scenes come together, and how sentences tell of them; if null, none do, and in every way.</param>
     /// <exception cref="DataException">There is no such thing, or no picture in it.</exception>
-    public static IPictureDataset Open(string nameOrPath, ulong seed = 0, long shapesCount = ShapesCount, int shapesFamily = 1)
+    public static IPictureDataset Open(string nameOrPath, ulong seed = 0, long shapesCount = ShapesCount, ShapesLesson? lesson = null)
     {
         ArgumentNullException.ThrowIfNull(nameOrPath);
-        if (nameOrPath == Shapes) return new ShapesDataset(seed, ShapesSplit.Train, shapesCount, shapesFamily);
+        if (nameOrPath == Shapes) return new ShapesDataset(seed, ShapesSplit.Train, shapesCount, lesson ?? ShapesLesson.None);
         if (Directory.Exists(nameOrPath)) return OpenFolder(nameOrPath);
         if (TarDataset.IsArchiveName(nameOrPath)) return new TarDataset(nameOrPath, TarDataset.Expand(nameOrPath));
         if (!File.Exists(nameOrPath))
@@ -38,9 +38,9 @@ public static class PictureDatasets
     /// <summary>The pictures of a dataset that have sentences about them.</summary>
     /// <inheritdoc cref="Open"/>
     /// <exception cref="DataException">There is no such thing, no picture in it, or no sentence about any.</exception>
-    public static ICaptionedDataset OpenCaptioned(string nameOrPath, ulong seed = 0, long shapesCount = ShapesCount, int shapesFamily = 1)
+    public static ICaptionedDataset OpenCaptioned(string nameOrPath, ulong seed = 0, long shapesCount = ShapesCount, ShapesLesson? lesson = null)
     {
-        var dataset = Open(nameOrPath, seed, shapesCount, shapesFamily);
+        var dataset = Open(nameOrPath, seed, shapesCount, lesson ?? ShapesLesson.None);
         return dataset as ICaptionedDataset ?? CaptionedPictures.Of(dataset);
     }
 
@@ -75,7 +75,7 @@ public static class PictureDatasets
             throw new ArgumentOutOfRangeException(nameof(validationShare), validationShare, "the share to validate on is from 0 to less than 1");
         if (validationShare == 0) return new DatasetSplit(dataset, null);
         if (dataset is ShapesDataset { Split: ShapesSplit.Train } shapes)
-            return new DatasetSplit(shapes, new ShapesDataset(shapes.Seed, ShapesSplit.Validation, Math.Max((long)(shapes.Count * validationShare), 1), shapes.Together));
+            return new DatasetSplit(shapes, new ShapesDataset(shapes.Seed, ShapesSplit.Validation, Math.Max((long)(shapes.Count * validationShare), 1), shapes.Lesson));
         if (dataset.Count < 2) return new DatasetSplit(dataset, null);
 
         List<long> train = [], validation = [];

@@ -6,10 +6,15 @@ namespace ClipGen.Data.Datasets;
 /// <param name="seed">The stream.</param>
 /// <param name="split">Which scenes it holds.</param>
 /// <param name="count">How many scenes one epoch has.</param>
-/// <param name="family">Scenes of a family of hard negatives (<see cref="ShapesWorld.Relative"/>), which come together; 1 for scenes that have nothing to do with each other.</param>
-/// <exception cref="ArgumentOutOfRangeException">The count is below 1, or the family out of range.</exception>
-public sealed class ShapesDataset(ulong seed, ShapesSplit split, long count, int family = 1) : ICaptionedDataset
+/// <param name="lesson">Which of them come together, and how sentences tell of them.</param>
+/// <exception cref="ArgumentOutOfRangeException">The count is below 1, or the lesson is out of range.</exception>
+public sealed class ShapesDataset(ulong seed, ShapesSplit split, long count, ShapesLesson lesson) : ICaptionedDataset
 {
+    /// <summary>Scenes that have nothing to do with each other.</summary>
+    public ShapesDataset(ulong seed, ShapesSplit split, long count) : this(seed, split, count, ShapesLesson.None)
+    {
+    }
+
     /// <inheritdoc/>
     public string Name => PictureDatasets.Shapes;
 
@@ -17,7 +22,12 @@ public sealed class ShapesDataset(ulong seed, ShapesSplit split, long count, int
     public long Count { get; } = count >= 1 ? count : throw new ArgumentOutOfRangeException(nameof(count), count, "a dataset of scenes needs at least one");
 
     /// <inheritdoc/>
-    public int Together { get; } = family is >= 1 and <= ShapesWorld.LargestFamily ? family : throw new ArgumentOutOfRangeException(nameof(family), family, $"a family has 1 to {ShapesWorld.LargestFamily} scenes");
+    public int Together { get; } = lesson is { Family: >= 1 and <= ShapesWorld.LargestFamily, Arranged: >= 0 and <= 1 }
+        ? lesson.Family
+        : throw new ArgumentOutOfRangeException(nameof(lesson), lesson, $"a family has 1 to {ShapesWorld.LargestFamily} scenes, and a share is from 0 to 1");
+
+    /// <summary>Which scenes come together, and how sentences tell of them.</summary>
+    public ShapesLesson Lesson => lesson;
 
     /// <summary>The stream's seed.</summary>
     public ulong Seed => seed;
@@ -30,7 +40,7 @@ public sealed class ShapesDataset(ulong seed, ShapesSplit split, long count, int
     public ShapeScene Scene(long index)
     {
         DatasetIndex.Checked(this, index);
-        return Together == 1 ? ShapesWorld.Scene(seed, split, index) : ShapesWorld.Relative(seed, split, index / Together, (int)(index % Together));
+        return Together == 1 ? ShapesWorld.Scene(seed, split, index) : ShapesWorld.Relative(seed, split, index / Together, (int)(index % Together), lesson.Arranged);
     }
 
     /// <inheritdoc/>
@@ -41,5 +51,5 @@ public sealed class ShapesDataset(ulong seed, ShapesSplit split, long count, int
 
     /// <inheritdoc/>
     public string Caption(long index, ulong variant) =>
-        ShapeCaptions.Caption(Scene(index), new CounterRandom(seed, DataRandomPurpose.Caption, (long)split, index, (long)variant));
+        ShapeCaptions.Caption(Scene(index), new CounterRandom(seed, DataRandomPurpose.Caption, (long)split, index, (long)variant), lesson.OneTelling);
 }

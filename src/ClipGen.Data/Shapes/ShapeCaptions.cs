@@ -52,22 +52,23 @@ public static class ShapeCaptions
     /// <summary>One of many wordings.</summary>
     /// <param name="scene">What to describe.</param>
     /// <param name="random">Decides the wording.</param>
-    public static string Caption(ShapeScene scene, CounterRandom random)
+    /// <param name="oneTelling">Whether two objects are told of as the upper one above the lower or the left one left of the right, and not from either and in other orders (<see cref="ShapesLesson"/>).</param>
+    public static string Caption(ShapeScene scene, CounterRandom random, bool oneTelling = false)
     {
         ArgumentNullException.ThrowIfNull(scene);
         ArgumentNullException.ThrowIfNull(random);
         var opening = random.NextChance(0.3) ? random.NextOf(Openings) + " " : "";
         var articles = random.NextChance(0.9);
-        return opening + Subject(scene, articles, random) + Background(scene.Background, random);
+        return opening + Subject(scene, articles, random, oneTelling) + Background(scene.Background, random);
     }
 
-    private static string Subject(ShapeScene scene, bool articles, CounterRandom random)
+    private static string Subject(ShapeScene scene, bool articles, CounterRandom random, bool oneTelling)
     {
         if (scene.Relation is not { } relation) return Object(scene.Objects[0], articles, random);
         var (first, second) = (scene.Objects[0], scene.Objects[1]);
-        if (random.NextChance(0.5)) (first, second, relation) = (second, first, relation.Reverse());
+        if (oneTelling ? relation is Relation.Below or Relation.RightOf : random.NextChance(0.5)) (first, second, relation) = (second, first, relation.Reverse());
         var (a, b, where) = (Object(first, articles, random), Object(second, articles, random), Wording(Relations[(int)relation], 0.5, random));
-        return random.NextBelow(10) switch
+        return (oneTelling ? 0 : random.NextBelow(10)) switch
         {
             < 7 => $"{a} {where} {b}",
             < 9 => $"{b} with {a} {where} it",

@@ -100,23 +100,27 @@ public static class ShapesWorld
     /// <param name="split">Which scenes; not the held-out ones, whose changes would mostly not be held out.</param>
     /// <param name="family">Number of the family.</param>
     /// <param name="member">From 0 to <see cref="LargestFamily"/> - 1.</param>
+    /// <param name="arranged">The share of families of two objects that hold one thing in all its arrangements instead: the same two objects in the other relations, and with their colours, then their sizes, exchanged in each of
+    /// the four. Among changes of all kinds the relation is told too rarely for a model to find out that places matter.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is out of range, or the split is the held-out one.</exception>
-    public static ShapeScene Relative(ulong seed, ShapesSplit split, long family, int member)
+    public static ShapeScene Relative(ulong seed, ShapesSplit split, long family, int member, double arranged)
     {
         ArgumentOutOfRangeException.ThrowIfEqual(split, ShapesSplit.HeldOut);
         ArgumentOutOfRangeException.ThrowIfNegative(family);
         ArgumentOutOfRangeException.ThrowIfNegative(member);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(member, LargestFamily);
+        if (!(arranged >= 0 && arranged <= 1)) throw new ArgumentOutOfRangeException(nameof(arranged), arranged, "a share is from 0 to 1");
         CounterRandom Random(int of) => new(seed, DataRandomPurpose.HardNegative, (long)split, family, of);
         var random = Random(0);
         var scene = Make(random, split, random.NextBelow(4) == 0 ? 1 : 2);
         if (member == 0) return scene;
         var members = new Contents[member + 1];
         members[0] = Contents.Of(scene);
-        for (var i = 1; i <= member; i++)
+        var arrangements = random.NextChance(arranged) ? members[0].Arrangements() : [];
+        for (int i = 1, next = 0; i <= member; i++)
         {
             random = Random(i);
-            do members[i] = Changed(members[0], random);
+            do members[i] = next < arrangements.Count ? arrangements[next++] : Changed(members[0], random);
             while (!members[i].IsSeen || members.AsSpan(0, i).Contains(members[i]) || members.AsSpan(0, i).Contains(members[i].Mirrored));
         }
         return Lay(random, scene.Background with { Texture = random.NextOf(Textures) }, members[member]);
@@ -208,6 +212,16 @@ public static class ShapesWorld
 
         /// <summary>The same scene told from its other object: two alike but for their colours, one above the other, read the same with the relation reversed as with the colours exchanged.</summary>
         public Contents Mirrored => Second is { } second ? new(second, First, Relation!.Value.Reverse()) : this;
+
+        /// <summary>The same two objects in every relation, then the same with their colours exchanged, and with their sizes exchanged. Some may be alike.</summary>
+        public IReadOnlyList<Contents> Arrangements()
+        {
+            if (Second is not { } second) return [];
+            var (first, relation) = (First, Relation!.Value);
+            var recoloured = this with { First = first with { Pair = first.Pair with { Color = second.Pair.Color } }, Second = second with { Pair = second.Pair with { Color = first.Pair.Color } } };
+            var resized = this with { First = first with { Size = second.Size }, Second = second with { Size = first.Size } };
+            return [.. from contents in new[] { this, recoloured, resized } from other in AllRelations select contents with { Relation = other }];
+        }
 
         public static Contents Of(ShapeScene scene) => new(Of(scene.Objects[0]), scene.Objects.Count > 1 ? Of(scene.Objects[1]) : null, scene.Relation);
 

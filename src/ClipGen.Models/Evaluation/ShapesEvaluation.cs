@@ -172,23 +172,35 @@ public sealed class ShapesEvaluation(PipelineModels models, ITextTokenizer token
     private HardNegativeScores HardNegatives(ulong seed, IEvaluationProgress progress, CancellationToken cancellation)
     {
         progress.Begin("hard negatives", GapScenes, "scenes");
-        Proportion one = default, two = default;
-        var members = Enumerable.Range(0, ShapesWorld.LargestFamily);
+        Proportion one = default, two = default, arrangements = default;
         for (var n = 0; n < GapScenes; n++)
         {
             cancellation.ThrowIfCancellationRequested();
-            var scenes = members.Select(member => ShapesWorld.Relative(seed, ShapesSplit.Validation, FirstFresh + n, member)).ToArray();
-            var texts = EmbedTexts([.. scenes.Select(ShapeCaptions.Canonical)], cancellation);
-            // Each member in turn: the first differs from all others in one thing, those from each other in two.
-            var own = n % scenes.Length;
-            var picture = ClipEmbedder.EmbedPicture(models.Clip, ShapesWorld.Picture(scenes[own], seed, ShapesSplit.Validation, FirstFresh + n));
-            var similarities = texts.Select(text => ClipEmbedder.Similarity(text, picture)).ToArray();
-            var right = members.All(member => member == own || similarities[member] < similarities[own]);
-            if (scenes[own].Objects.Count == 1) one = one.With(right);
-            else two = two.With(right);
+            var right = Prefers(seed, FirstFresh + n, n % ShapesWorld.LargestFamily, 0, cancellation, out var objects);
+            if (objects == 1)
+            {
+                one = one.With(right);
+            }
+            else
+            {
+                two = two.With(right);
+                arrangements = arrangements.With(Prefers(seed, FirstFresh + n, n % ShapesWorld.LargestFamily, 1, cancellation, out _));
+            }
             progress.Report(n + 1);
         }
-        return new HardNegativeScores(one, two);
+        return new HardNegativeScores(one, two, arrangements);
+    }
+
+    // Each member in turn: of a family without arrangements the first differs from all others in one thing, those from each other in two.
+    private bool Prefers(ulong seed, long family, int own, double arranged, CancellationToken cancellation, out int objects)
+    {
+        var members = Enumerable.Range(0, ShapesWorld.LargestFamily);
+        var scenes = members.Select(member => ShapesWorld.Relative(seed, ShapesSplit.Validation, family, member, arranged)).ToArray();
+        objects = scenes[own].Objects.Count;
+        var texts = EmbedTexts([.. scenes.Select(ShapeCaptions.Canonical)], cancellation);
+        var picture = ClipEmbedder.EmbedPicture(models.Clip, ShapesWorld.Picture(scenes[own], seed, ShapesSplit.Validation, family));
+        var similarities = texts.Select(text => ClipEmbedder.Similarity(text, picture)).ToArray();
+        return members.All(member => member == own || similarities[member] < similarities[own]);
     }
 
     private (ReconstructionReport Report, Proportion Kept) Reconstruct(ulong seed, IEvaluationProgress progress, CancellationToken cancellation)

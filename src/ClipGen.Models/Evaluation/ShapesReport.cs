@@ -15,7 +15,8 @@ public sealed record ShapesReport(Proportion Detector, IReadOnlyList<ShapesGroup
 /// <summary>Pictures whose own caption is nearer to them than those of <see cref="ShapesWorld.LargestFamily"/> − 1 others that differ in one thing; chance is one in eight.</summary>
 /// <param name="OneObject">Pictures of one object.</param>
 /// <param name="TwoObjects">Pictures of two.</param>
-public readonly record struct HardNegativeScores(Proportion OneObject, Proportion TwoObjects);
+/// <param name="Arrangements">Pictures of two among the sentences of the same two objects in other arrangements: relations, and whose colour or size is whose.</param>
+public readonly record struct HardNegativeScores(Proportion OneObject, Proportion TwoObjects, Proportion Arrangements);
 
 /// <summary>Prompts of one kind.</summary>
 /// <param name="HeldOut">Whether they ask for a pair of shape and colour that training never shows.</param>

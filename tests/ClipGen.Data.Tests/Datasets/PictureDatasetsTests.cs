@@ -80,6 +80,8 @@ public sealed class PictureDatasetsTests
         Assert.Throws<ArgumentOutOfRangeException>(() => dataset.Load(10));
         Assert.Throws<ArgumentOutOfRangeException>(() => dataset.Caption(-1, 0));
         Assert.Throws<ArgumentOutOfRangeException>(() => new ShapesDataset(1, ShapesSplit.Train, 0));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new ShapesDataset(1, ShapesSplit.Train, 8, new ShapesLesson(ShapesWorld.LargestFamily + 1)));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new ShapesDataset(1, ShapesSplit.Train, 8, new ShapesLesson(2, double.NaN)));
 
         var (train, validation) = dataset.Split(0.1);
         Assert.Same(dataset, train);

@@ -79,6 +79,24 @@ public sealed class ShapeCaptionsTests
         Assert.True(Enumerable.Range(0, 50).Select(v => ShapeCaptions.Caption(scene, new CounterRandom(1, 1, v))).Distinct().Count() > 10);
     }
 
+    [Fact]
+    public void OneTellingNamesWhatIsFirstInThePictureFirst()
+    {
+        var two = 0;
+        for (var n = 0; n < 400; n++)
+        {
+            var scene = ShapesWorld.Scene(5, ShapesSplit.Train, n);
+            var read = Reading.Of(ShapeCaptions.Caption(scene, new CounterRandom(5, 77, n), oneTelling: true));
+            if (scene.Objects.Count == 1) continue;
+            two++;
+            var first = scene.Objects.MinBy(o => scene.Relation is Relation.Above or Relation.Below ? o.CentreY : o.CentreX);
+            Assert.False(read.Turned);
+            Assert.Equal(scene.Relation is Relation.Above or Relation.Below ? Relation.Above : Relation.LeftOf, read.Relation);
+            Assert.Equal([first.Pair, scene.Objects.Single(o => o != first).Pair], read.Objects.Select(o => o.Pair));
+        }
+        Assert.InRange(two, 140, 260);
+    }
+
     private static string Caption(ShapesSplit split, int n) => ShapeCaptions.Caption(ShapesWorld.Scene(5, split, n), new CounterRandom(5, 77, n));
 
     /// <summary>A caption taken apart by a reader of its own.</summary>

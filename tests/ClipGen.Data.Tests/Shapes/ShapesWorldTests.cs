@@ -28,7 +28,7 @@ public sealed class ShapesWorldTests
         var changes = new Dictionary<string, int>();
         for (var family = 0; family < 500; family++)
         {
-            ShapeScene[] members = [.. Enumerable.Range(0, ShapesWorld.LargestFamily).Select(member => ShapesWorld.Relative(3, split, family, member))];
+            ShapeScene[] members = [.. Enumerable.Range(0, ShapesWorld.LargestFamily).Select(member => ShapesWorld.Relative(3, split, family, member, 0))];
             Assert.Distinct(members.Select(Told));
             Assert.Distinct(members.Select(scene => scene.Objects[0].CentreX));
             foreach (var scene in members)
@@ -57,17 +57,48 @@ public sealed class ShapesWorldTests
         }
         Assert.Equal(["colour", "colour+colour", "relation reversed", "relation turned", "shape", "size", "size+size"], changes.Keys.Order(StringComparer.Ordinal));
         Assert.All(changes, pair => Assert.True(pair.Value >= 50, $"{pair.Key}: {pair.Value} of 3500"));
-        Assert.Equal(ShapesWorld.Relative(3, split, 7, 5).Objects, ShapesWorld.Relative(3, split, 7, 5).Objects);
-        Assert.Throws<ArgumentOutOfRangeException>(() => ShapesWorld.Relative(3, split, 0, ShapesWorld.LargestFamily));
-        Assert.Throws<ArgumentOutOfRangeException>(() => ShapesWorld.Relative(3, ShapesSplit.HeldOut, 0, 0));
+        Assert.Equal(ShapesWorld.Relative(3, split, 7, 5, 0).Objects, ShapesWorld.Relative(3, split, 7, 5, 0).Objects);
+        Assert.Throws<ArgumentOutOfRangeException>(() => ShapesWorld.Relative(3, split, 0, ShapesWorld.LargestFamily, 0));
+        Assert.Throws<ArgumentOutOfRangeException>(() => ShapesWorld.Relative(3, ShapesSplit.HeldOut, 0, 0, 0));
+        Assert.Throws<ArgumentOutOfRangeException>(() => ShapesWorld.Relative(3, split, 0, 0, 1.1));
+        Assert.Throws<ArgumentOutOfRangeException>(() => ShapesWorld.Relative(3, split, 0, 0, double.NaN));
+    }
 
-        // From whichever object it is told, the scene is the same.
-        static string Told(ShapeScene scene)
+    [Fact]
+    public void ArrangementsAreOfTheSameTwoObjects()
+    {
+        var (families, recoloured, whole) = (0, 0, 0);
+        for (var family = 0; family < 300; family++)
         {
-            static string Telling(IEnumerable<ShapeObject> objects, Relation? relation) => $"{string.Join(' ', objects.Select(o => (o.Kind, o.Color, o.Size)))} {relation}";
-            string[] tellings = [Telling(scene.Objects, scene.Relation), Telling(scene.Objects.Reverse(), scene.Relation?.Reverse())];
-            return tellings.Min(StringComparer.Ordinal)!;
+            ShapeScene[] members = [.. Enumerable.Range(0, ShapesWorld.LargestFamily).Select(member => ShapesWorld.Relative(3, ShapesSplit.Train, family, member, 1))];
+            Assert.Equal(ShapesWorld.Relative(3, ShapesSplit.Train, family, 0, 0).Objects, members[0].Objects);
+            Assert.Distinct(members.Select(Told));
+            Assert.All(members.SelectMany(scene => scene.Objects), o => Assert.False(ShapesWorld.IsHeldOut(o.Pair)));
+            if (members[0].Objects is not [var first, var second]) continue;
+            families++;
+            // The first object comes in all four relations to the second.
+            Assert.Equal(4, members[..4].Select(scene => scene.Relation).Distinct().Count());
+            Assert.All(members[..4], scene => Assert.Equal([(first.Pair, first.Size), (second.Pair, second.Size)], scene.Objects.Select(o => (o.Pair, o.Size))));
+            Assert.All(members, scene => Assert.Equal(Relations.FromOffset(scene.Objects[0].CentreX - scene.Objects[1].CentreX, scene.Objects[0].CentreY - scene.Objects[1].CentreY), scene.Relation));
+            recoloured += members[4..].Count(scene => scene.Objects[0].Color == second.Color && scene.Objects[1].Color == first.Color && scene.Objects[0].Kind == first.Kind && scene.Objects[1].Kind == second.Kind && first.Color != second.Color);
+            if (members.All(scene => new[] { first.Kind, second.Kind }.Order().SequenceEqual(scene.Objects.Select(o => o.Kind).Order()) && new[] { first.Color, second.Color }.Order().SequenceEqual(scene.Objects.Select(o => o.Color).Order()))) whole++;
         }
+        // Three of four families are of two objects; where they differ in nothing that could be exchanged, or the exchange would be held out, changes of other kinds fill up.
+        Assert.InRange(families, 200, 250);
+        Assert.InRange(recoloured, 2 * families, 4 * families);
+        Assert.InRange(whole, families * 3 / 4, families);
+
+        var shown = Enumerable.Range(0, 400).Count(family => ShapesWorld.Relative(3, ShapesSplit.Train, family, 1, 0.5).Objects.SequenceEqual(ShapesWorld.Relative(3, ShapesSplit.Train, family, 1, 1).Objects));
+        // A quarter of them have one object and are the same either way, half of the others are arrangements: 250 expected.
+        Assert.InRange(shown, 210, 290);
+    }
+
+    // From whichever object it is told, the scene is the same.
+    private static string Told(ShapeScene scene)
+    {
+        static string Telling(IEnumerable<ShapeObject> objects, Relation? relation) => $"{string.Join(' ', objects.Select(o => (o.Kind, o.Color, o.Size)))} {relation}";
+        string[] tellings = [Telling(scene.Objects, scene.Relation), Telling(scene.Objects.Reverse(), scene.Relation?.Reverse())];
+        return tellings.Min(StringComparer.Ordinal)!;
     }
 
     [Theory]

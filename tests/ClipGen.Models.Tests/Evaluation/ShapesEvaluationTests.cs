@@ -51,6 +51,7 @@ public sealed class ShapesEvaluationTests : IDisposable
         Assert.InRange(report.Gap.Matching, -1, 1);
         Assert.Equal(6, report.Kept.Count);
         Assert.Equal(8, report.HardNegatives.OneObject.Count + report.HardNegatives.TwoObjects.Count);
+        Assert.Equal(report.HardNegatives.TwoObjects.Count, report.HardNegatives.Arrangements.Count);
         Assert.Equal((6, TinyShapesModel.Codes), (report.Reconstruction.Pictures, report.Reconstruction.Codes));
         Assert.InRange(report.Reconstruction.CodesUsed, 1, TinyShapesModel.Codes);
         Assert.Equal([("detector", 20L, 20L), ("prompts", 72L, 72L), ("embeddings", 8L, 8L), ("hard negatives", 8L, 8L), ("reconstructions", 6L, 6L)], progress.Stages);

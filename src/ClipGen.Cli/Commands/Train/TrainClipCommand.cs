@@ -31,12 +31,18 @@ internal sealed class TrainClipCommand(TextWriter output, TextWriter error) : Tr
     private readonly Option<int> hardNegatives = new("--hard-negatives")
     {
         Description = "Scenes in each group of a batch of --ds shapes: all but the first differ from it in one thing that sentences tell. 1 for independent scenes",
-        DefaultValueFactory = _ => ShapesWorld.LargestFamily,
+        DefaultValueFactory = _ => ShapesLesson.Usual.Family,
+    };
+
+    private readonly Option<double> arranged = new("--arranged")
+    {
+        Description = "Share of the groups of two objects whose scenes are the same two in every arrangement: what teaches it relations",
+        DefaultValueFactory = _ => ShapesLesson.Usual.Arranged,
     };
 
     protected override string Kind => "clip";
 
-    protected override IEnumerable<Option> OwnOptions => [embedding, patch, visionWidth, visionLayers, textWidth, textLayers, words, context, decay, hardNegatives];
+    protected override IEnumerable<Option> OwnOptions => [embedding, patch, visionWidth, visionLayers, textWidth, textLayers, words, context, decay, hardNegatives, arranged, oneTelling];
 
     protected override IReadOnlyList<Option> SizeOptions => [embedding, patch, visionWidth, visionLayers, textWidth, textLayers, words, context];
 
@@ -47,9 +53,16 @@ internal sealed class TrainClipCommand(TextWriter output, TextWriter error) : Tr
         "clipgen train clip --ds shapes --epochs 3",
         "clipgen train clip --ds photos/ --size 128 --patch 16 --out output/clip/mine");
 
-    protected override int FamilySize(ParseResult parsed) => Noted(parsed, hardNegatives) is >= 1 and <= ShapesWorld.LargestFamily and var size ? size : throw new UsageException($"--hard-negatives: expected 1 to {ShapesWorld.LargestFamily}");
+    private readonly Option<bool> oneTelling = new("--one-telling") { Description = "Tell of two objects of --ds shapes in one way only, the upper one above the lower or the left one left of the right: a first lesson in relations" };
 
-    protected override IEnumerable<(string Key, JsonNode Value)> RunParts(ParseResult parsed) => [("hard-negatives", parsed.GetValue(hardNegatives))];
+    protected override ShapesLesson Lesson(ParseResult parsed)
+    {
+        var (size, share) = (Noted(parsed, hardNegatives), Noted(parsed, arranged));
+        if (size is < 1 or > ShapesWorld.LargestFamily) throw new UsageException($"--hard-negatives {size}: expected 1 to {ShapesWorld.LargestFamily}");
+        return share is >= 0 and <= 1 ? new ShapesLesson(size, share, Noted(parsed, oneTelling)) : throw new UsageException($"--arranged {share}: expected a share from 0 to 1");
+    }
+
+    protected override IEnumerable<(string Key, JsonNode Value)> RunParts(ParseResult parsed) => [("hard-negatives", parsed.GetValue(hardNegatives)), ("arranged", parsed.GetValue(arranged)), ("one-telling", parsed.GetValue(oneTelling))];
 
     protected override TrainDefaults Defaults(ParseResult parsed, bool shapes) => new(128, 6, _ => 1e-3, "cosine", 0.2, 1);
 

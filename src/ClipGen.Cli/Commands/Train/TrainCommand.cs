@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using ClipGen.Checkpoints;
 using ClipGen.Data.Datasets;
+using ClipGen.Data.Shapes;
 using ClipGen.Models;
 using ClipGen.Tensors;
 using ClipGen.Tensors.Nn;
@@ -54,8 +55,8 @@ internal abstract class TrainCommand(TextWriter output, TextWriter error) : CliC
     /// <summary>Options that decide the sizes of a new model; a run that goes on has them from its checkpoint.</summary>
     protected abstract IReadOnlyList<Option> SizeOptions { get; }
 
-    /// <summary>Scenes of the synthetic world that come together.</summary>
-    protected virtual int FamilySize(ParseResult parsed) => 1;
+    /// <summary>Which scenes of the synthetic world come together, and how sentences tell of them.</summary>
+    protected virtual ShapesLesson Lesson(ParseResult parsed) => ShapesLesson.None;
 
     /// <summary>What else a run can't go on without, beside the data, the batch and the seed.</summary>
     protected virtual IEnumerable<(string Key, JsonNode Value)> RunParts(ParseResult parsed) => [];
@@ -93,10 +94,10 @@ internal abstract class TrainCommand(TextWriter output, TextWriter error) : CliC
     }
 
     /// <summary>What to train on, and what to validate on where it comes with that.</summary>
-    private DatasetSplit Open(ParseResult parsed, string name, ulong seed, long count, int family, TrainingLog log)
+    private DatasetSplit Open(ParseResult parsed, string name, ulong seed, long count, ShapesLesson lesson, TrainingLog log)
     {
         var split = dataRoot.Open(parsed, "--ds", name, NeedsCaptions)
-            ?? new DatasetSplit(NeedsCaptions ? PictureDatasets.OpenCaptioned(name, seed, count, family) : PictureDatasets.Open(name, seed, count, family), null);
+            ?? new DatasetSplit(NeedsCaptions ? PictureDatasets.OpenCaptioned(name, seed, count, lesson) : PictureDatasets.Open(name, seed, count, lesson), null);
         if (split.Train is CaptionedPictures { LeftOut: > 0 and var without }) log.Warn(string.Create(CultureInfo.InvariantCulture, $"{without:N0} pictures of {name} have no sentence and are left out"));
         return split;
     }
@@ -131,9 +132,9 @@ internal abstract class TrainCommand(TextWriter output, TextWriter error) : CliC
         var place = parsed.GetValue(outFolder) ?? Path.Combine("output", Kind, shapes ? name : Path.GetFileNameWithoutExtension(Path.TrimEndingDirectorySeparator(name)));
         var log = new TrainingLog(Error, Common.Quiet(parsed));
         // The data before anything is written: an empty folder should leave no run behind.
-        var family = shapes ? FamilySize(parsed) : 1;
-        if (batch % family != 0) throw new UsageException($"--bs {batch}: expected a multiple of the {family} scenes of a group (--hard-negatives)");
-        var split = Open(parsed, name, seed, shapes ? Noted(parsed, scenes) : PictureDatasets.ShapesCount, family, log);
+        var lesson = shapes ? Lesson(parsed) : ShapesLesson.None;
+        if (batch % lesson.Family != 0) throw new UsageException($"--bs {batch}: expected a multiple of the {lesson.Family} scenes of a group (--hard-negatives)");
+        var split = Open(parsed, name, seed, shapes ? Noted(parsed, scenes) : PictureDatasets.ShapesCount, lesson, log);
         if (split.Validation is null) split = split.Train.Split(share);
         using var data = new TrainingData(split, side, batch, seed, parsed.GetValue(overfit), log.Warn);
         using var folder = RunFolder.Open(place, Positive("--keep", parsed.GetValue(keep)));
