@@ -22,7 +22,7 @@ internal sealed class EvalShapesCommand(TextWriter output, TextWriter error) : C
     private readonly Option<int?> topK = new("--top-k") { Description = "As for generate" };
     private readonly Option<float?> topP = new("--top-p") { Description = "As for generate" };
     private readonly Option<float> temperature = new("--temperature") { Description = "As for generate", DefaultValueFactory = _ => 1f };
-    private readonly Option<float> guidance = new("--guidance") { Description = "As for generate", DefaultValueFactory = _ => 1f };
+    private readonly Option<float?> guidance = new("--guidance") { Description = "As for generate" };
     private readonly Option<string?> outFolder = new("--out") { Description = "Folder for a sheet of pictures per group and captions.txt with captions and verdicts" };
 
     public override Command Create()

@@ -23,7 +23,7 @@ internal sealed class GenerateCommand(TextWriter output, TextWriter error) : Cli
     private readonly Option<int?> topK = new("--top-k") { Description = "Choose among the k most likely codes; 0 for all (default 500, or all where the GPT's checkpoint says so)" };
     private readonly Option<float?> topP = new("--top-p") { Description = "Choose among the most likely codes that hold this probability; 1 for all (default 0.95, or all where the GPT's checkpoint says so)" };
     private readonly Option<float> temperature = new("--temperature") { Description = "Divides the logits: below 1 safer, above 1 wilder", DefaultValueFactory = _ => 1f };
-    private readonly Option<float> guidance = new("--guidance") { Description = "How closely the GPT follows the text: 1 as it was trained, more is closer; for a GPT trained with --cond-drop", DefaultValueFactory = _ => 1f };
+    private readonly Option<float?> guidance = new("--guidance") { Description = "How closely the GPT follows the text: 1 as it was trained, more is closer; for a GPT trained with --cond-drop (default 2 for such a GPT, else 1)" };
     private readonly Option<bool> greedy = new("--greedy") { Description = "Always take the most likely code: all candidates are the same" };
     private readonly Option<bool> parity = new("--parity") { Description = "Reproduce the reference, quirks included (docs/parity.md)" };
     private readonly Option<bool> strictPrompt = new("--strict-prompt") { Description = "Fail when the text is too long or has words that the model does not know, instead of leaving them out with a warning" };

@@ -44,6 +44,9 @@ public sealed record GptConfig
     /// <summary>Sampling keeps the most likely codes that hold this probability, unless told otherwise.</summary>
     public float DefaultTopP => RareCodesMatter ? 1 : 0.95f;
 
+    /// <summary>How closely sampling follows the embedding, unless told otherwise: a GPT that has something to be led away from is led away from it.</summary>
+    public float DefaultGuidance => Unconditional ? 2 : 1;
+
     /// <summary><c>gpt2_medium</c> over the released codes: 24 layers of 1024.</summary>
     public static GptConfig Medium { get; } = new() { Vocabulary = 16384, Layers = 24, Width = 1024, Heads = 16, BlockSize = 256, ConditionSize = 512 };
 

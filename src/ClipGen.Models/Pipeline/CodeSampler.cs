@@ -72,21 +72,22 @@ public static class CodeSampler
 
     private static int[][] Sample(GptModel gpt, Tensor condition, int count, GenerationSettings settings, Func<int, Tensor, Tensor> draw, Action<int>? onCode, CancellationToken cancellation)
     {
-        if (settings.Guidance != 1 && !gpt.Config.Unconditional) throw new GenerationException($"--guidance {settings.Guidance}: this GPT was never trained without an embedding (train gpt --cond-drop), so there is nothing to be guided from; leave it out");
+        var guidance = settings.Guidance ?? gpt.Config.DefaultGuidance;
+        if (guidance != 1 && !gpt.Config.Unconditional) throw new GenerationException($"--guidance {guidance}: this GPT was never trained without an embedding (train gpt --cond-drop), so there is nothing to be guided from; leave it out");
         using var span = Profiler.Enter("codes");
         var (backend, length) = (gpt.Device.Backend, gpt.Config.BlockSize);
         using var scope = new TensorScope();
         var rows = condition.Shape[0] == count ? condition : Repeat(condition, count);
         using var written = gpt.Device.Empty(new Shape(length, count), DType.Int32);
         using var decoder = gpt.StartDecoding(rows);
-        using var free = settings.Guidance == 1 ? null : gpt.StartDecoding(gpt.Device.Zeros(rows.Shape));
+        using var free = guidance == 1 ? null : gpt.StartDecoding(gpt.Device.Zeros(rows.Shape));
         // Damaged weights show at the first position already; greedy sampling would choose some code all the same.
         if (!Array.TrueForAll(decoder.Logits.ToFloats(), float.IsFinite))
             throw new WeightException("the GPT's output is not a number; its checkpoint is damaged, get it again (--gpt)");
         for (var position = 0; position < length; position++)
         {
             cancellation.ThrowIfCancellationRequested();
-            using var guided = free is null ? null : decoder.Logits.Affine(settings.Guidance, 0).Into(text => free.Logits.Affine(1 - settings.Guidance, 0).Into(text.Add));
+            using var guided = free is null ? null : decoder.Logits.Affine(guidance, 0).Into(text => free.Logits.Affine(1 - guidance, 0).Into(text.Add));
             var logits = guided ?? decoder.Logits;
             using var chosen = settings.Greedy ? logits.ArgMaxRows() : draw(position, logits);
             // The codes stay where the next step needs them; the host fetches all at the end.

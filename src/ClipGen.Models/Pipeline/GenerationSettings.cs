@@ -26,9 +26,9 @@ public sealed record GenerationSettings
 
     /// <summary>
     /// Guidance w (Ho and Salimans 2022): logits are those without the text plus w times what the text changes of them. 1 for the model as it is; more follows the text more closely, and asks for a GPT that was
-    /// trained without embeddings too. Costs a second pass of the GPT.
+    /// trained without embeddings too. Costs a second pass of the GPT. Null for what suits the GPT (<see cref="GptConfig.DefaultGuidance"/>).
     /// </summary>
-    public float Guidance { get; init; } = 1;
+    public float? Guidance { get; init; }
 
     /// <summary>Always take the most likely code.</summary>
     public bool Greedy { get; init; }
@@ -44,7 +44,7 @@ public sealed record GenerationSettings
     {
         ArgumentNullException.ThrowIfNull(gpt);
         var filter = Filter(gpt);
-        return this with { TopK = filter.TopK, TopP = filter.TopP };
+        return this with { TopK = filter.TopK, TopP = filter.TopP, Guidance = Guidance ?? gpt.DefaultGuidance };
     }
 
     /// <summary>The sampling filter for a GPT.</summary>
@@ -61,7 +61,7 @@ public sealed record GenerationSettings
         Require(TopK is null or >= 0, $"--top-k {TopK}: must be 0 (all codes) or more");
         Require(TopP is null or > 0 and <= 1, $"--top-p {TopP}: must be above 0 and at most 1");
         Require(Temperature > 0 && float.IsFinite(Temperature), $"--temperature {Temperature}: must be a positive number");
-        Require(Guidance >= 0 && float.IsFinite(Guidance), $"--guidance {Guidance}: must be 0 or more");
+        Require(Guidance is null || Guidance >= 0 && float.IsFinite(Guidance.Value), $"--guidance {Guidance}: must be 0 or more");
     }
 
     private static void Require(bool condition, string message)
