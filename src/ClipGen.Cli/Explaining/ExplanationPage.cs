@@ -27,7 +27,7 @@ internal static class ExplanationPage
         html.Append(HtmlPage.Begin(prompt, EmbeddedText.Read("explain.css"), images: true, scripts: true));
         html.Append(CultureInfo.InvariantCulture, $"""
             <header><h1>From a sentence to a picture</h1><p class="model">“{HtmlText.Of(prompt)}”</p>
-            <p class="facts">seed {settings.Seed} · {settings.Candidates} candidates · temperature {settings.Temperature} · candidate {explanation.Candidate} is the best and is shown</p></header>
+            <p class="facts">seed {settings.Seed} · {settings.Candidates} candidates · temperature {settings.Temperature} · guidance {settings.Guidance} · candidate {explanation.Candidate} is the best and is shown</p></header>
 
             """);
         Section(html, "1. Tokens", "CLIP's tokenizer cuts the text into pieces that it knows. The text tower reads their ids; the last position becomes the embedding.", Tokens(explanation));

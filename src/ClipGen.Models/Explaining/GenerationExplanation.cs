@@ -104,7 +104,10 @@ public sealed record GenerationExplanation
         var (codes, classes) = (result.Codes[best], gpt.Config.Vocabulary);
         var before = gpt.Device.From(codes[..^1], new Shape(1, codes.Length - 1));
         // Softmax of the logits over the temperature: what was drawn from, before the filter.
-        var odds = gpt.Forward(before, condition).Affine(1 / settings.Temperature, 0).Softmax().ToFloats();
+        var guidance = settings.Guidance ?? gpt.Config.DefaultGuidance;
+        var text = gpt.Forward(before, condition);
+        var logits = guidance == 1 ? text : CodeSampler.Guided(text, gpt.Forward(before, gpt.Device.Zeros(condition.Shape)), guidance);
+        var odds = logits.Affine(1 / settings.Temperature, 0).Softmax().ToFloats();
         List<CodeChoice> choices = [];
         for (var t = 0; t < codes.Length; t++)
         {

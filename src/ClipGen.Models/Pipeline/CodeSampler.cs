@@ -70,6 +70,10 @@ public static class CodeSampler
         }, null, default);
     }
 
+    /// <summary>Logits that follow the text more closely: without it, plus w times what it changes.</summary>
+    internal static Tensor Guided(Tensor text, Tensor free, float guidance) =>
+        text.Affine(guidance, 0).Into(scaled => free.Affine(1 - guidance, 0).Into(scaled.Add));
+
     private static int[][] Sample(GptModel gpt, Tensor condition, int count, GenerationSettings settings, Func<int, Tensor, Tensor> draw, Action<int>? onCode, CancellationToken cancellation)
     {
         var guidance = settings.Guidance ?? gpt.Config.DefaultGuidance;
@@ -87,7 +91,7 @@ public static class CodeSampler
         for (var position = 0; position < length; position++)
         {
             cancellation.ThrowIfCancellationRequested();
-            using var guided = free is null ? null : decoder.Logits.Affine(guidance, 0).Into(text => free.Logits.Affine(1 - guidance, 0).Into(text.Add));
+            using var guided = free is null ? null : Guided(decoder.Logits, free.Logits, guidance);
             var logits = guided ?? decoder.Logits;
             using var chosen = settings.Greedy ? logits.ArgMaxRows() : draw(position, logits);
             // The codes stay where the next step needs them; the host fetches all at the end.
