@@ -136,13 +136,8 @@ public static class ShapesWorld
         if (old.Second is not { } second) return old with { First = Changed(old.First, random, draw < 0.6 ? 0 : draw < 0.85 ? 1 : 2) };
         // Two of five changes are of what belongs to which, the others of one object. Every other relation comes up: a model that only has to tell a relation from its reverse learns which object is first, not whether one is above or beside the other.
         if (draw < 0.15) return old with { Relation = random.NextOf(AllRelations) };
-        if (draw < 0.3)
-            return old with
-            {
-                First = old.First with { Pair = old.First.Pair with { Color = second.Pair.Color } },
-                Second = second with { Pair = second.Pair with { Color = old.First.Pair.Color } },
-            };
-        if (draw < 0.4) return old with { First = old.First with { Size = second.Size }, Second = second with { Size = old.First.Size } };
+        if (draw < 0.3) return old.Recoloured(second);
+        if (draw < 0.4) return old.Resized(second);
         var what = draw < 0.7 ? 0 : draw < 0.9 ? 1 : 2;
         return random.NextChance(0.5) ? old with { First = Changed(old.First, random, what) } : old with { Second = Changed(second, random, what) };
     }
@@ -217,11 +212,15 @@ public static class ShapesWorld
         public IReadOnlyList<Contents> Arrangements()
         {
             if (Second is not { } second) return [];
-            var (first, relation) = (First, Relation!.Value);
-            var recoloured = this with { First = first with { Pair = first.Pair with { Color = second.Pair.Color } }, Second = second with { Pair = second.Pair with { Color = first.Pair.Color } } };
-            var resized = this with { First = first with { Size = second.Size }, Second = second with { Size = first.Size } };
-            return [.. from contents in new[] { this, recoloured, resized } from other in AllRelations select contents with { Relation = other }];
+            return [.. from contents in new[] { this, Recoloured(second), Resized(second) } from relation in AllRelations select contents with { Relation = relation }];
         }
+
+        /// <summary>The two objects with their colours exchanged.</summary>
+        public Contents Recoloured(Subject second) =>
+            this with { First = First with { Pair = First.Pair with { Color = second.Pair.Color } }, Second = second with { Pair = second.Pair with { Color = First.Pair.Color } } };
+
+        /// <summary>The two objects with their sizes exchanged.</summary>
+        public Contents Resized(Subject second) => this with { First = First with { Size = second.Size }, Second = second with { Size = First.Size } };
 
         public static Contents Of(ShapeScene scene) => new(Of(scene.Objects[0]), scene.Objects.Count > 1 ? Of(scene.Objects[1]) : null, scene.Relation);
 

@@ -104,7 +104,7 @@ public sealed record GenerationExplanation
         var (codes, classes) = (result.Codes[best], gpt.Config.Vocabulary);
         var before = gpt.Device.From(codes[..^1], new Shape(1, codes.Length - 1));
         // Softmax of the logits over the temperature: what was drawn from, before the filter.
-        var guidance = settings.Guidance ?? gpt.Config.DefaultGuidance;
+        var guidance = settings.GuidanceOf(gpt.Config);
         var text = gpt.Forward(before, condition);
         var logits = guidance == 1 ? text : CodeSampler.Guided(text, gpt.Forward(before, gpt.Device.Zeros(condition.Shape)), guidance);
         var odds = logits.Affine(1 / settings.Temperature, 0).Softmax().ToFloats();

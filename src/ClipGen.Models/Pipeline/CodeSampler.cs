@@ -76,7 +76,7 @@ public static class CodeSampler
 
     private static int[][] Sample(GptModel gpt, Tensor condition, int count, GenerationSettings settings, Func<int, Tensor, Tensor> draw, Action<int>? onCode, CancellationToken cancellation)
     {
-        var guidance = settings.Guidance ?? gpt.Config.DefaultGuidance;
+        var guidance = settings.GuidanceOf(gpt.Config);
         if (guidance != 1 && !gpt.Config.Unconditional) throw new GenerationException($"--guidance {guidance}: this GPT was never trained without an embedding (train gpt --cond-drop), so there is nothing to be guided from; leave it out");
         using var span = Profiler.Enter("codes");
         var (backend, length) = (gpt.Device.Backend, gpt.Config.BlockSize);

@@ -44,11 +44,14 @@ public sealed record GenerationSettings
     {
         ArgumentNullException.ThrowIfNull(gpt);
         var filter = Filter(gpt);
-        return this with { TopK = filter.TopK, TopP = filter.TopP, Guidance = Guidance ?? gpt.DefaultGuidance };
+        return this with { TopK = filter.TopK, TopP = filter.TopP, Guidance = GuidanceOf(gpt) };
     }
 
     /// <summary>The sampling filter for a GPT.</summary>
     internal SamplingFilter Filter(GptConfig gpt) => new(Temperature, TopK ?? gpt.DefaultTopK, TopP ?? gpt.DefaultTopP);
+
+    /// <summary>The guidance for a GPT.</summary>
+    internal float GuidanceOf(GptConfig gpt) => Guidance ?? gpt.DefaultGuidance;
 
     /// <summary>Checks every setting.</summary>
     /// <exception cref="GenerationException">One is out of range; the message names its option.</exception>
