@@ -114,6 +114,16 @@ public sealed class TrainTests : IDisposable
     }
 
     [Fact]
+    public async Task SimilaritiesAreMultipliedByNoMoreThanMaxScale()
+    {
+        await CliRun.Succeeds(TinyTraining.Clip(place["run"], "--max-scale", "4", "--max-steps", "3", "--log-every", "1"));
+        var scale = Training.Reporting.MetricsTable.Read(place["run/metrics.csv"]).Series("train/scale").Select(point => point.Value).ToArray();
+        // CLIP begins at 1 / 0.07; the limit holds from the first update on.
+        Assert.Equal(1 / 0.07, scale[0], 0.01);
+        Assert.All(scale[1..], value => Assert.Equal(4, value, 1e-3));
+    }
+
+    [Fact]
     public async Task AFolderOfPhotosWithTheReferencesRecipe()
     {
         // Photographs of many sizes and kinds, damaged ones among them.
@@ -192,6 +202,9 @@ public sealed class TrainTests : IDisposable
         await Refused(Usage, "--hard-negatives", TinyTraining.Clip(place["run"], "--hard-negatives", "9"));
         await Refused(Usage, "--arranged 1.5", TinyTraining.Clip(place["run"], "--arranged", "1.5"));
         await Refused(Usage, "--arranged NaN", TinyTraining.Clip(place["run"], "--arranged", "NaN"));
+        await Refused(Usage, "--partial 2", TinyTraining.Clip(place["run"], "--partial", "2"));
+        await Refused(Usage, "--max-scale 0.5", TinyTraining.Clip(place["run"], "--max-scale", "0.5"));
+        await Refused(Usage, "--max-scale NaN", TinyTraining.Clip(place["run"], "--max-scale", "NaN"));
         await Refused(Usage, "--bs 6", TinyTraining.Clip(place["run"], "--bs", "6"));
         await Refused(Usage, "--vision-width 48", TinyTraining.Clip(place["run"], "--vision-width", "48"));
         await Refused(Usage, "--scenes", ["train", "vqgan", "--ds", Path.Combine(RepositoryPaths.Golden, "images", "files"), "--scenes", "10"]);

@@ -22,7 +22,7 @@ public sealed class ShapesDataset(ulong seed, ShapesSplit split, long count, Sha
     public long Count { get; } = count >= 1 ? count : throw new ArgumentOutOfRangeException(nameof(count), count, "a dataset of scenes needs at least one");
 
     /// <inheritdoc/>
-    public int Together { get; } = lesson is { Family: >= 1 and <= ShapesWorld.LargestFamily, Arranged: >= 0 and <= 1 }
+    public int Together { get; } = lesson is { Family: >= 1 and <= ShapesWorld.LargestFamily, Arranged: >= 0 and <= 1, Partial: >= 0 and <= 1 }
         ? lesson.Family
         : throw new ArgumentOutOfRangeException(nameof(lesson), lesson, $"a family has 1 to {ShapesWorld.LargestFamily} scenes, and a share is from 0 to 1");
 
@@ -50,6 +50,9 @@ public sealed class ShapesDataset(ulong seed, ShapesSplit split, long count, Sha
     public string NameOf(long index) => $"{Name} ({split}, seed {seed}), scene {DatasetIndex.Checked(this, index)}";
 
     /// <inheritdoc/>
-    public string Caption(long index, ulong variant) =>
-        ShapeCaptions.Caption(Scene(index), new CounterRandom(seed, DataRandomPurpose.Caption, (long)split, index, (long)variant), lesson.OneTelling);
+    public string Caption(long index, ulong variant)
+    {
+        var random = new CounterRandom(seed, DataRandomPurpose.Caption, (long)split, index, (long)variant);
+        return lesson.Partial > 0 && random.NextChance(lesson.Partial) ? ShapeCaptions.Partial(Scene(index), random) : ShapeCaptions.Caption(Scene(index), random, lesson.OneTelling);
+    }
 }

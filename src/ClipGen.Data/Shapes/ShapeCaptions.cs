@@ -1,11 +1,12 @@
 namespace ClipGen.Data.Shapes;
 
 /// <summary>
-/// Sentences about scenes. <see cref="Canonical"/> has one wording for each scene; <see cref="Caption"/> varies it:
+/// Sentences about scenes. <see cref="Canonical"/> has one wording for each scene; <see cref="Caption"/> varies it, and <see cref="Partial"/> tells of one object:
 /// <code>
 /// caption    = [opening] (object | object relation object | object "with" object relation "it" | object "and" object) [background]
 /// object     = [article] [size] colour shape
 /// background = "on" ["a"] colour ["background"] | "against a" colour "background"
+/// partial    = article [size] [colour] shape [relation]
 /// </code>
 /// A relation is told from either object. What a caption says of a scene is always true; it may leave out sizes, the relation and the background.
 /// </summary>
@@ -62,6 +63,24 @@ public static class ShapeCaptions
         return opening + Subject(scene, articles, random, oneTelling) + Background(scene.Background, random);
     }
 
+    /// <summary>
+    /// One object of a scene, and mostly where it is: "a blue square above", "a tiny star", "a circle to the left of". An embedding that lies near such sentences says each object's shape by itself, whatever else is in the picture.
+    /// </summary>
+    /// <param name="scene">What to describe.</param>
+    /// <param name="random">Decides which object, what of it, and the wording.</param>
+    public static string Partial(ShapeScene scene, CounterRandom random)
+    {
+        ArgumentNullException.ThrowIfNull(scene);
+        ArgumentNullException.ThrowIfNull(random);
+        var second = scene.Relation is not null && random.NextChance(0.5);
+        var shape = scene.Objects[second ? 1 : 0];
+        var text = Wording(Kinds[(int)shape.Kind], 0.9, random);
+        if (random.NextChance(0.4)) text = $"{Colors[(int)shape.Color][0]} {text}";
+        if (random.NextChance(0.4)) text = $"{Wording(Sizes[(int)shape.Size], 0.5, random)} {text}";
+        text = WithArticle(text);
+        return scene.Relation is { } relation && random.NextChance(0.85) ? $"{text} {Wording(Relations[(int)(second ? relation.Reverse() : relation)], 0.5, random)}" : text;
+    }
+
     private static string Subject(ShapeScene scene, bool articles, CounterRandom random, bool oneTelling)
     {
         if (scene.Relation is not { } relation) return Object(scene.Objects[0], articles, random);
@@ -92,9 +111,11 @@ public static class ShapeCaptions
     {
         var text = $"{Colors[(int)shape.Color][0]} {Wording(Kinds[(int)shape.Kind], 0.9, random)}";
         if (random.NextChance(0.9)) text = $"{Wording(Sizes[(int)shape.Size], 0.5, random)} {text}";
-        // Of the words that can come first, only "orange" begins with a vowel.
-        return !article ? text : text[0] == 'o' ? $"an {text}" : $"a {text}";
+        return article ? WithArticle(text) : text;
     }
+
+    // Of the words that can come first, only "orange" begins with a vowel.
+    private static string WithArticle(string text) => text[0] == 'o' ? $"an {text}" : $"a {text}";
 
     private static string CanonicalObject(ShapeObject shape) =>
         $"a {Sizes[(int)shape.Size][0]} {Colors[(int)shape.Color][0]} {Kinds[(int)shape.Kind][0]}";

@@ -82,6 +82,7 @@ public sealed class PictureDatasetsTests
         Assert.Throws<ArgumentOutOfRangeException>(() => new ShapesDataset(1, ShapesSplit.Train, 0));
         Assert.Throws<ArgumentOutOfRangeException>(() => new ShapesDataset(1, ShapesSplit.Train, 8, new ShapesLesson(ShapesWorld.LargestFamily + 1)));
         Assert.Throws<ArgumentOutOfRangeException>(() => new ShapesDataset(1, ShapesSplit.Train, 8, new ShapesLesson(2, double.NaN)));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new ShapesDataset(1, ShapesSplit.Train, 8, new ShapesLesson(2, Partial: double.NaN)));
 
         var (train, validation) = dataset.Split(0.1);
         Assert.Same(dataset, train);

@@ -1,3 +1,4 @@
+using ClipGen.Data.Datasets;
 using ClipGen.Data.Shapes;
 
 namespace ClipGen.Data.Tests.Shapes;
@@ -97,6 +98,54 @@ public sealed class ShapeCaptionsTests
         Assert.InRange(two, 140, 260);
     }
 
+    [Fact]
+    public void PartialCaptionsTellOfOneObjectAndAreTrue()
+    {
+        int sized = 0, coloured = 0, placed = 0, two = 0, second = 0;
+        var words = new HashSet<string>();
+        for (var n = 0; n < Captions / 4; n++)
+        {
+            var scene = ShapesWorld.Scene(5, ShapesSplit.Train, n);
+            var caption = ShapeCaptions.Partial(scene, new CounterRandom(5, 78, n));
+            words.UnionWith(caption.Split(' '));
+            var read = Reading.Of(caption, ShapeColor.Pink);
+            var (pair, size) = Assert.Single(read.Objects);
+            // Without a colour the reader takes pink; with one, it is in the words.
+            var tellsColour = caption.Split(' ').Any(word => Enum.TryParse<ShapeColor>(word, true, out _));
+            var meant = scene.Objects.Where((o, i) => o.Kind == pair.Kind && (!tellsColour || o.Color == pair.Color) && (size ?? o.Size) == o.Size
+                && (read.Relation is not { } told || told == (i == 0 ? scene.Relation : scene.Relation!.Value.Reverse()))).ToList();
+            Assert.True(meant.Count > 0, $"\"{caption}\" tells of nothing in scene {n}");
+            Assert.Null(read.Background);
+            if (size is not null) sized++;
+            if (tellsColour) coloured++;
+            if (scene.Relation is null)
+            {
+                Assert.Null(read.Relation);
+                continue;
+            }
+            two++;
+            if (read.Relation is not null) placed++;
+            if (meant[0] == scene.Objects[1]) second++;
+        }
+        Assert.Subset(ShapeCaptions.Words.ToHashSet(), words);
+        // 0.4, 0.4, 0.85 and 0.5 with 5,000 and about 2,500 trials: 6 standard deviations to either side.
+        Assert.Equal(0.4, sized / (Captions / 4.0), 0.042);
+        Assert.Equal(0.4, coloured / (Captions / 4.0), 0.042);
+        Assert.Equal(0.85, placed / (double)two, 0.043);
+        Assert.InRange(second / (double)two, 0.4, 0.6);
+    }
+
+    [Fact]
+    public void ADatasetTellsPartlyAsOftenAsAskedFor()
+    {
+        var (half, always) = (Dataset(0.5), Dataset(1));
+        var partial = Enumerable.Range(0, 1000).Count(n => half.Caption(n, 0) == always.Caption(n, 0));
+        // 6 standard deviations.
+        Assert.InRange(partial, 405, 595);
+
+        static ShapesDataset Dataset(double share) => new(5, ShapesSplit.Train, 1000, new ShapesLesson(1, Partial: share));
+    }
+
     private static string Caption(ShapesSplit split, int n) => ShapeCaptions.Caption(ShapesWorld.Scene(5, split, n), new CounterRandom(5, 77, n));
 
     /// <summary>A caption taken apart by a reader of its own.</summary>
@@ -121,7 +170,9 @@ public sealed class ShapeCaptionsTests
             ["right"] = "rightof",
         };
 
-        public static Reading Of(string caption)
+        /// <param name="caption">The caption.</param>
+        /// <param name="unnamed">Colour of an object whose colour is not told; null where captions always tell it.</param>
+        public static Reading Of(string caption, ShapeColor? unnamed = null)
         {
             BackgroundColor? background = null;
             Relation? relation = null;
@@ -134,7 +185,7 @@ public sealed class ShapeCaptionsTests
                 else if (Enum.TryParse<ShapeColor>(word, true, out var c)) color = c;
                 else if (Enum.TryParse<ShapeKind>(word, true, out var kind))
                 {
-                    objects.Add((new ShapePair(kind, color!.Value), size));
+                    objects.Add((new ShapePair(kind, color ?? unnamed!.Value), size));
                     (size, color) = (null, null);
                 }
                 else if (Enum.TryParse<Relation>(word, true, out var r)) relation = r;

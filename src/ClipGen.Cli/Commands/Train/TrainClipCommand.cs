@@ -27,6 +27,7 @@ internal sealed class TrainClipCommand(TextWriter output, TextWriter error) : Tr
     private readonly Option<int> words = new("--words") { Description = "Words of the vocabulary at most, the most frequent ones of the sentences", DefaultValueFactory = _ => 8192 };
     private readonly Option<int?> context = new("--context") { Description = "Words of a sentence at most, and two more for its begin and end" };
     private readonly Option<double> decay = new("--weight-decay") { Description = "Decay of all matrices", DefaultValueFactory = _ => 0.05 };
+    private readonly Option<double> maxScale = new("--max-scale") { Description = "Largest factor on the similarities of a batch: a small one drives embeddings further apart, into more dimensions", DefaultValueFactory = _ => 100 };
 
     private readonly Option<int> hardNegatives = new("--hard-negatives")
     {
@@ -40,9 +41,12 @@ internal sealed class TrainClipCommand(TextWriter output, TextWriter error) : Tr
         DefaultValueFactory = _ => ShapesLesson.Usual.Arranged,
     };
 
+    private readonly Option<bool> oneTelling = new("--one-telling") { Description = "Tell of two objects of --ds shapes in one way only, the upper one above the lower or the left one left of the right: a first lesson in relations" };
+    private readonly Option<double> partial = new("--partial") { Description = "Share of the sentences of --ds shapes that tell of one object only: what makes its embeddings easy to read for a GPT" };
+
     protected override string Kind => "clip";
 
-    protected override IEnumerable<Option> OwnOptions => [embedding, patch, visionWidth, visionLayers, textWidth, textLayers, words, context, decay, hardNegatives, arranged, oneTelling];
+    protected override IEnumerable<Option> OwnOptions => [embedding, patch, visionWidth, visionLayers, textWidth, textLayers, words, context, decay, maxScale, hardNegatives, arranged, oneTelling, partial];
 
     protected override IReadOnlyList<Option> SizeOptions => [embedding, patch, visionWidth, visionLayers, textWidth, textLayers, words, context];
 
@@ -53,16 +57,16 @@ internal sealed class TrainClipCommand(TextWriter output, TextWriter error) : Tr
         "clipgen train clip --ds shapes --epochs 3",
         "clipgen train clip --ds photos/ --size 128 --patch 16 --out output/clip/mine");
 
-    private readonly Option<bool> oneTelling = new("--one-telling") { Description = "Tell of two objects of --ds shapes in one way only, the upper one above the lower or the left one left of the right: a first lesson in relations" };
-
     protected override ShapesLesson Lesson(ParseResult parsed)
     {
-        var (size, share) = (Noted(parsed, hardNegatives), Noted(parsed, arranged));
+        var size = Noted(parsed, hardNegatives);
         if (size is < 1 or > ShapesWorld.LargestFamily) throw new UsageException($"--hard-negatives {size}: expected 1 to {ShapesWorld.LargestFamily}");
-        return share is >= 0 and <= 1 ? new ShapesLesson(size, share, Noted(parsed, oneTelling)) : throw new UsageException($"--arranged {share}: expected a share from 0 to 1");
+        return new ShapesLesson(size, Share(arranged), Noted(parsed, oneTelling), Share(partial));
+
+        double Share(Option<double> option) => Noted(parsed, option) is >= 0 and <= 1 and var share ? share : throw new UsageException($"{option.Name} {Noted(parsed, option)}: expected a share from 0 to 1");
     }
 
-    protected override IEnumerable<(string Key, JsonNode Value)> RunParts(ParseResult parsed) => [("hard-negatives", parsed.GetValue(hardNegatives)), ("arranged", parsed.GetValue(arranged)), ("one-telling", parsed.GetValue(oneTelling))];
+    protected override IEnumerable<(string Key, JsonNode Value)> RunParts(ParseResult parsed) => [("hard-negatives", parsed.GetValue(hardNegatives)), ("arranged", parsed.GetValue(arranged)), ("one-telling", parsed.GetValue(oneTelling)), ("partial", parsed.GetValue(partial))];
 
     protected override TrainDefaults Defaults(ParseResult parsed, bool shapes) => new(128, 6, _ => 1e-3, "cosine", 0.2, 1);
 
@@ -70,7 +74,9 @@ internal sealed class TrainClipCommand(TextWriter output, TextWriter error) : Tr
     {
         var parsed = job.Parsed;
         var tokenizer = Tokenizer(job);
-        var recipe = new ClipRecipe { LearningRate = job.Rate, WeightDecay = Noted(parsed, decay), ClipNorm = job.ClipNorm };
+        var scale = Noted(parsed, maxScale);
+        if (!(scale >= 1 && double.IsFinite(scale))) throw new UsageException($"--max-scale {scale}: expected a number of at least 1");
+        var recipe = new ClipRecipe { LearningRate = job.Rate, WeightDecay = Noted(parsed, decay), ClipNorm = job.ClipNorm, LargestScale = scale };
         ClipModel? model = null;
         try
         {
