@@ -53,6 +53,7 @@ public sealed class ShapesDataset(ulong seed, ShapesSplit split, long count, Sha
     public string Caption(long index, ulong variant)
     {
         var random = new CounterRandom(seed, DataRandomPurpose.Caption, (long)split, index, (long)variant);
-        return lesson.Partial > 0 && random.NextChance(lesson.Partial) ? ShapeCaptions.Partial(Scene(index), random) : ShapeCaptions.Caption(Scene(index), random, lesson.OneTelling);
+        var scene = Scene(index);
+        return scene.Relation is not null && lesson.Partial > 0 && random.NextChance(lesson.Partial) ? ShapeCaptions.Partial(scene, random) : ShapeCaptions.Caption(scene, random, lesson.OneTelling);
     }
 }

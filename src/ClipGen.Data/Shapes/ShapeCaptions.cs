@@ -1,12 +1,12 @@
 namespace ClipGen.Data.Shapes;
 
 /// <summary>
-/// Sentences about scenes. <see cref="Canonical"/> has one wording for each scene; <see cref="Caption"/> varies it, and <see cref="Partial"/> tells of one object:
+/// Sentences about scenes. <see cref="Canonical"/> has one wording for each scene; <see cref="Caption"/> varies it, and <see cref="Partial"/> tells of one of two objects:
 /// <code>
 /// caption    = [opening] (object | object relation object | object "with" object relation "it" | object "and" object) [background]
 /// object     = [article] [size] colour shape
 /// background = "on" ["a"] colour ["background"] | "against a" colour "background"
-/// partial    = article [size] [colour] shape [relation]
+/// partial    = article [size] [colour] shape relation
 /// </code>
 /// A relation is told from either object. What a caption says of a scene is always true; it may leave out sizes, the relation and the background.
 /// </summary>
@@ -64,21 +64,23 @@ public static class ShapeCaptions
     }
 
     /// <summary>
-    /// One object of a scene, and mostly where it is: "a blue square above", "a tiny star", "a circle to the left of". An embedding that lies near such sentences says each object's shape by itself, whatever else is in the picture.
+    /// One of two objects, and where it is: "a blue square above", "a circle to the left of". An embedding that lies near such sentences says each object's shape by itself, whatever the other is. The place is never left out: "a circle" alone
+    /// would draw sentences about one object towards pictures of two.
     /// </summary>
-    /// <param name="scene">What to describe.</param>
+    /// <param name="scene">What to describe: two objects.</param>
     /// <param name="random">Decides which object, what of it, and the wording.</param>
+    /// <exception cref="ArgumentException">The scene has one object.</exception>
     public static string Partial(ShapeScene scene, CounterRandom random)
     {
         ArgumentNullException.ThrowIfNull(scene);
         ArgumentNullException.ThrowIfNull(random);
-        var second = scene.Relation is not null && random.NextChance(0.5);
+        if (scene.Relation is not { } relation) throw new ArgumentException("a scene of one object has no part to tell of", nameof(scene));
+        var second = random.NextChance(0.5);
         var shape = scene.Objects[second ? 1 : 0];
         var text = Wording(Kinds[(int)shape.Kind], 0.9, random);
         if (random.NextChance(0.4)) text = $"{Colors[(int)shape.Color][0]} {text}";
         if (random.NextChance(0.4)) text = $"{Wording(Sizes[(int)shape.Size], 0.5, random)} {text}";
-        text = WithArticle(text);
-        return scene.Relation is { } relation && random.NextChance(0.85) ? $"{text} {Wording(Relations[(int)(second ? relation.Reverse() : relation)], 0.5, random)}" : text;
+        return $"{WithArticle(text)} {Wording(Relations[(int)(second ? relation.Reverse() : relation)], 0.5, random)}";
     }
 
     private static string Subject(ShapeScene scene, bool articles, CounterRandom random, bool oneTelling)

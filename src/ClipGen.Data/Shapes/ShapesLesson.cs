@@ -5,7 +5,7 @@ namespace ClipGen.Data.Shapes;
 /// <param name="Arranged">The share of families of two objects whose members are the same two in every arrangement, from 0 to 1.</param>
 /// <param name="OneTelling">Whether two objects are always told of as the upper one above the lower one, or the left one left of the right one. What comes first in the sentence is then what is first in the picture, which is found out
 /// soon; that "a red circle above a blue square" and "a blue square below a red circle" are the same is a second lesson.</param>
-/// <param name="Partial">The share of sentences that tell of one object only, from 0 to 1 (<see cref="ShapeCaptions.Partial"/>).</param>
+/// <param name="Partial">The share of sentences about two objects that tell of one of them only, from 0 to 1 (<see cref="ShapeCaptions.Partial"/>).</param>
 public readonly record struct ShapesLesson(int Family, double Arranged = 0, bool OneTelling = false, double Partial = 0)
 {
     /// <summary>Independent scenes, told of in every way.</summary>

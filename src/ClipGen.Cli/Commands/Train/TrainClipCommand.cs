@@ -42,7 +42,7 @@ internal sealed class TrainClipCommand(TextWriter output, TextWriter error) : Tr
     };
 
     private readonly Option<bool> oneTelling = new("--one-telling") { Description = "Tell of two objects of --ds shapes in one way only, the upper one above the lower or the left one left of the right: a first lesson in relations" };
-    private readonly Option<double> partial = new("--partial") { Description = "Share of the sentences of --ds shapes that tell of one object only: what makes its embeddings easy to read for a GPT" };
+    private readonly Option<double> partial = new("--partial") { Description = "Share of the sentences about two objects of --ds shapes that tell of one of them only: what makes its embeddings easy to read for a GPT" };
 
     protected override string Kind => "clip";
 
