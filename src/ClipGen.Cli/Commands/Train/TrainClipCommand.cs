@@ -27,7 +27,7 @@ internal sealed class TrainClipCommand(TextWriter output, TextWriter error) : Tr
     private readonly Option<int> words = new("--words") { Description = "Words of the vocabulary at most, the most frequent ones of the sentences", DefaultValueFactory = _ => 8192 };
     private readonly Option<int?> context = new("--context") { Description = "Words of a sentence at most, and two more for its begin and end" };
     private readonly Option<double> decay = new("--weight-decay") { Description = "Decay of all matrices", DefaultValueFactory = _ => 0.05 };
-    private readonly Option<double> maxScale = new("--max-scale") { Description = "Largest factor on the similarities of a batch: a small one drives embeddings further apart, into more dimensions", DefaultValueFactory = _ => 100 };
+    private readonly Option<double> maxScale = new("--max-scale") { Description = "Largest factor on the similarities of a batch: a small one drives embeddings further apart", DefaultValueFactory = _ => 100 };
 
     private readonly Option<int> hardNegatives = new("--hard-negatives")
     {
