@@ -207,6 +207,12 @@ public sealed class TrainTests : IDisposable
         await Refused(Usage, "--max-scale NaN", TinyTraining.Clip(place["run"], "--max-scale", "NaN"));
         await Refused(Usage, "--bs 6", TinyTraining.Clip(place["run"], "--bs", "6"));
         await Refused(Usage, "--vision-width 48", TinyTraining.Clip(place["run"], "--vision-width", "48"));
+        string[] pictures = ["--ds", Path.Combine(RepositoryPaths.Golden, "images", "files")];
+        await Refused(Usage, "--hard-negatives 9", TinyTraining.Gpt(place["run"], place["nothing.pt"], place["nothing.pt"], "--hard-negatives", "9"));
+        await Refused(Usage, "--contrast -1", TinyTraining.Gpt(place["run"], place["nothing.pt"], place["nothing.pt"], "--contrast", "-1"));
+        await Refused(Usage, "--contrast NaN", TinyTraining.Gpt(place["run"], place["nothing.pt"], place["nothing.pt"], "--contrast", "NaN"));
+        await Refused(Usage, "--hard-negatives: belongs to --ds shapes", ["train", "gpt", .. pictures, "--hard-negatives", "2"]);
+        await Refused(Usage, "--partial: belongs to --ds shapes", ["train", "clip", .. pictures, "--partial", "0.5"]);
         await Refused(Usage, "--scenes", ["train", "vqgan", "--ds", Path.Combine(RepositoryPaths.Golden, "images", "files"), "--scenes", "10"]);
         await Refused(Job, "nothing.pt", TinyTraining.Gpt(place["run"], place["nothing.pt"], place["nothing.pt"]));
         await Refused(Job, "--lpips-ckpt", ["train", "vqgan", "--ds", Path.Combine(RepositoryPaths.Golden, "images", "files"), "--bs", "1", "--size", "32", "--val-share", "0.2"]);
@@ -270,6 +276,63 @@ public sealed class TrainTests : IDisposable
             of.Find("opt_g.state.0.step")!.ReadFloats(0, step);
             return step[0];
         }
+    }
+
+    [Fact]
+    public async Task AVqGanWithoutItsDiscriminatorGetsANewOne()
+    {
+        await CliRun.Succeeds(TinyTraining.VqGan(place["vqgan"], "--max-steps", "1"));
+        var weights = place["weights.safetensors"];
+        await CliRun.Succeeds("convert", Path.Combine(place["vqgan"], "latest.pt"), weights, "--weights-only");
+        var run = await CliRun.Succeeds(TinyTraining.VqGan(place["run"], "--resume", weights, "--max-steps", "3", "--log-every", "1"));
+        Assert.Contains($"warning: {weights} has no discriminator; a new one begins", run.ErrorLines);
+        using Checkpoint before = Checkpoint.Open(Path.Combine(place["vqgan"], "latest.pt")), after = Checkpoint.Open(Path.Combine(place["run"], "latest.pt"));
+        // Of the same size as the one that was left out.
+        string[] Shapes(Checkpoint of) => [.. of.Tensors.Where(tensor => tensor.Name.Contains("discriminator.", StringComparison.Ordinal)).Select(tensor => $"{tensor.Name} {string.Join(' ', tensor.Shape)}")];
+        Assert.NotEmpty(Shapes(before));
+        Assert.Equal(Shapes(before), Shapes(after));
+        // Nobody is told of one that takes no part.
+        Assert.DoesNotContain((await CliRun.Succeeds(TinyTraining.VqGan(place["never"], "--resume", weights, "--max-steps", "1", "--disc-start", "never"))).ErrorLines, line => line.Contains("discriminator", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task AGptLearnsFromHardNegatives()
+    {
+        await CliRun.Succeeds(TinyTraining.VqGan(place["vqgan"], "--max-steps", "1"));
+        await CliRun.Succeeds(TinyTraining.Clip(place["clip"], "--max-steps", "1"));
+        string[] Contrast(params string[] more) => TinyTraining.Gpt(place["gpt"], Path.Combine(place["vqgan"], "latest.pt"), Path.Combine(place["clip"], "latest.pt"), ["--contrast", "0.5", "--log-every", "1", "--cache-codes", .. more]);
+        var run = await CliRun.Succeeds(Contrast("--hard-negatives", "2", "--max-steps", "2"));
+        // A GPT that has hardly begun guesses which of the two it is.
+        var line = Assert.Single(run.ErrorLines, line => line.StartsWith("epoch 0  step 2/2  ", StringComparison.Ordinal));
+        string[] words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        double Of(string name) => double.Parse(words[Array.IndexOf(words, name) + 1], System.Globalization.CultureInfo.InvariantCulture);
+        Assert.InRange(Of("loss_contrast"), 0.5, 1);
+        Assert.Equal(Of("loss_gpt") + 0.5 * Of("loss_contrast"), Of("loss"), 2e-3);
+        Assert.Contains("--hard-negatives 2", await CliRun.Fails(Usage, "--hard-negatives 4", Contrast("--hard-negatives", "4", "--max-steps", "3")));
+        Assert.Contains("give --bs 2 or more", await CliRun.Fails(Job, "the contrastive loss", TinyTraining.Gpt(place["one"], Path.Combine(place["vqgan"], "latest.pt"), Path.Combine(place["clip"], "latest.pt"), "--contrast", "1", "--bs", "1")));
+    }
+
+    [Fact]
+    public async Task AGptGoesOnWithAnotherVqGan()
+    {
+        await CliRun.Succeeds(TinyTraining.VqGan(place["old"], "--max-steps", "1"));
+        await CliRun.Succeeds(TinyTraining.VqGan(place["new"], "--max-steps", "1", "--codes", "16", "--seed", "1"));
+        await CliRun.Succeeds(TinyTraining.Clip(place["clip"], "--max-steps", "1"));
+        string Of(string folder) => Path.Combine(place[folder], "latest.pt");
+        await CliRun.Succeeds(TinyTraining.Gpt(place["gpt"], Of("old"), Of("clip"), "--max-steps", "1"));
+        var weights = place["gpt.safetensors"];
+        await CliRun.Succeeds("convert", Of("gpt"), weights, "--weights-only");
+        string[] On(string resume, params string[] more) => TinyTraining.Gpt(place["run"], Of("new"), Of("clip"), ["--resume", resume, "--log-every", "1", .. more]);
+        await CliRun.Fails(Job, "this GPT writes 32 different codes, the VQ-GAN has 16", On(weights, "--quiet"));
+        Assert.Contains("--weights-only", await CliRun.Fails(Usage, "--from-vqgan", On(Of("gpt"), "--from-vqgan", Of("old"), "--quiet")));
+        Assert.Contains("--resume", await CliRun.Fails(Usage, "--from-vqgan", TinyTraining.Gpt(place["run"], Of("new"), Of("clip"), "--from-vqgan", Of("old"), "--quiet")));
+        Assert.Contains("expected 16 rows", await CliRun.Fails(Job, weights, On(weights, "--from-vqgan", Of("new"), "--quiet")));
+        var run = await CliRun.Succeeds(On(weights, "--from-vqgan", Of("old"), "--max-steps", "2"));
+        Assert.Contains(run.ErrorLines, line => line.StartsWith($"codes of {Of("old")} are carried over: ", StringComparison.Ordinal));
+        // The same command goes on, and carries nothing over again.
+        run = await CliRun.Succeeds(On("auto", "--from-vqgan", Of("old"), "--max-steps", "3"));
+        Assert.DoesNotContain(run.ErrorLines, line => line.Contains("carried over", StringComparison.Ordinal));
+        Assert.Contains(run.ErrorLines, line => line.StartsWith("epoch 0  step 3/3  ", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -13,6 +13,9 @@ public sealed class VqGanModel : Module
     /// <summary>Name of the codebook in a checkpoint.</summary>
     public const string CodebookName = "quantizer.embedding.weight";
 
+    /// <summary>A tensor that a checkpoint has if it has a discriminator.</summary>
+    public const string DiscriminatorMark = "discriminator.head.weight";
+
     private readonly Encoder encoder;
     private readonly Decoder decoder;
 
@@ -24,7 +27,7 @@ public sealed class VqGanModel : Module
         var table = weights.ShapeOf(CodebookName, 2);
         Codebook = Own(weights.Tensor(CodebookName, table));
         (Codes, CodeSize) = (table[0], table[1]);
-        if (weights.Has("discriminator.head.weight")) Discriminator = Own(new Discriminator(weights.In("discriminator")));
+        if (weights.Has(DiscriminatorMark)) Discriminator = Own(new Discriminator(weights.In("discriminator")));
         Parameters = weights.Parameters;
     }
 

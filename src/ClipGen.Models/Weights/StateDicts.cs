@@ -64,7 +64,7 @@ public static class StateDicts
     /// <summary>A VQ-GAN's, with its discriminator.</summary>
     public static IReadOnlyList<TensorShape> VqGan(VqGanConfig c)
     {
-        var (channels, multipliers, z, codes, discriminator) = (c.Channels, c.Multipliers, c.CodeSize, c.Codes, c.DiscriminatorChannels);
+        var (channels, multipliers, z, codes) = (c.Channels, c.Multipliers, c.CodeSize, c.Codes);
         var list = new StateDict();
         list.Conv("encoder.conv_in", 3, channels, 3);
         int at = channels, step = 0;
@@ -100,18 +100,25 @@ public static class StateDicts
         list.Norm("decoder.final.0", at);
         list.Conv("decoder.final.2", at, 3, 3);
         list.Add(VqGanModel.CodebookName, codes, z);
+        return [.. list.Tensors, .. Discriminator(c.DiscriminatorChannels)];
+    }
 
-        list.Conv("discriminator.features.0", 3, discriminator, 4);
+    /// <summary>That of a VQ-GAN's discriminator alone.</summary>
+    /// <param name="channels">Channels of its first layer.</param>
+    public static IReadOnlyList<TensorShape> Discriminator(int channels)
+    {
+        var list = new StateDict();
+        list.Conv("discriminator.features.0", 3, channels, 4);
         for (var i = 0; i < 3; i++)
         {
-            list.Add($"discriminator.features.{3 * i + 2}.weight", discriminator << (i + 1), discriminator << i, 4, 4);
+            list.Add($"discriminator.features.{3 * i + 2}.weight", channels << (i + 1), channels << i, 4, 4);
             var norm = $"discriminator.features.{3 * i + 3}";
-            list.Norm(norm, discriminator << (i + 1));
-            list.Add($"{norm}.running_mean", discriminator << (i + 1));
-            list.Add($"{norm}.running_var", discriminator << (i + 1));
+            list.Norm(norm, channels << (i + 1));
+            list.Add($"{norm}.running_mean", channels << (i + 1));
+            list.Add($"{norm}.running_var", channels << (i + 1));
             list.Add($"{norm}.num_batches_tracked");
         }
-        list.Conv("discriminator.head", discriminator << 3, 1, 4);
+        list.Conv("discriminator.head", channels << 3, 1, 4);
         return list.Tensors;
     }
 

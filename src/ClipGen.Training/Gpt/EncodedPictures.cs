@@ -27,6 +27,7 @@ internal sealed class EncodedPictures(int count, int length, int width)
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         void Append(string text) => hash.AppendData(Encoding.UTF8.GetBytes(text + "\n"));
         Append(string.Create(CultureInfo.InvariantCulture, $"{pictures.Name} {pictures.Count} {side} {seed} {models}"));
+        if (pictures.Together > 1) Append($"groups of {pictures.Together}");
         for (var n = 0L; n < pictures.Count; n++) Append(pictures.NameOf(n));
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }

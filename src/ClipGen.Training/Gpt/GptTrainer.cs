@@ -88,7 +88,9 @@ public sealed class GptTrainer : ITrainer
             Configuration = configuration,
             Seed = seed,
         };
-        StepMetrics = recipe.ClipWeight == 0 ? ["loss", "norm", "lr"] : ["loss", "loss_gpt", "loss_clip", "norm", "lr"];
+        if (recipe.ContrastWeight != 0 && data.Batch < 2) throw new DataException("the contrastive loss compares pictures of a batch, and there is one; give --bs 2 or more");
+        string[] parts = [.. recipe.ClipWeight == 0 ? [] : new[] { "loss_clip" }, .. recipe.ContrastWeight == 0 ? [] : new[] { "loss_contrast" }];
+        StepMetrics = ["loss", .. parts.Length == 0 ? [] : new[] { "loss_gpt" }, .. parts, "norm", "lr"];
     }
 
     /// <inheritdoc/>
@@ -121,7 +123,9 @@ public sealed class GptTrainer : ITrainer
             var weights = 4 * State.Parameters.Sum(p => p.Value.Count);
             // Kept per position and layer: two norms' inputs, qkv, attention's output, three of the feed-forward part's four widths and dropouts, about 24 widths.
             var perLayer = 4L * data.Batch * c.BlockSize * c.Width * (training.Recipe.Recompute ? 1 : 24);
-            return [new("weights", weights), new("gradients", weights), new("optimiser", 2 * weights), new("activations", perLayer * c.Layers + 12L * data.Batch * c.BlockSize * c.Vocabulary)];
+            // With the contrastive loss, once more for the other embeddings.
+            var passes = training.Recipe.ContrastWeight == 0 ? 1 : 2;
+            return [new("weights", weights), new("gradients", weights), new("optimiser", 2 * weights), new("activations", passes * (perLayer * c.Layers + 12L * data.Batch * c.BlockSize * c.Vocabulary))];
         }
     }
 
@@ -133,8 +137,8 @@ public sealed class GptTrainer : ITrainer
         var batches = Enumerable.Range(0, options.Accumulate).Select(i => Encoded(epoch, step * options.Accumulate + i, cancellation)).ToArray();
         var losses = training.Step(epoch * StepsPerEpoch + step, batches);
         var values = new Dictionary<string, double> { ["loss"] = losses.Total };
-        if (training.Recipe.ClipWeight != 0) (values["loss_gpt"], values["loss_clip"]) = (losses.CrossEntropy, losses.Clip);
-        (values["norm"], values["lr"]) = (losses.Norm, rate);
+        foreach (var (name, value) in (ReadOnlySpan<(string, double)>)[("loss_gpt", losses.CrossEntropy), ("loss_clip", losses.Clip), ("loss_contrast", losses.Contrast), ("norm", losses.Norm), ("lr", rate)])
+            if (StepMetrics.Contains(name)) values[name] = value;
         return values;
     }
 

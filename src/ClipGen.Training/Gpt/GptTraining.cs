@@ -5,6 +5,7 @@ using ClipGen.Models.VqGan;
 using ClipGen.Tensors;
 using ClipGen.Tensors.Nn;
 using ClipGen.Tensors.Optim;
+using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
 namespace ClipGen.Training.Gpt;
 
@@ -30,6 +31,12 @@ public sealed record GptRecipe
     public float ClipWeight { get; init; }
 
     /// <summary>
+    /// Weight of the contrastive loss, per picture in nats (<see cref="GptTraining.ContrastiveLoss"/>); 0 does without it, as the reference. What tells an embedding from similar ones is a small part of what a picture's codes hold, and
+    /// the cross-entropy learns it late.
+    /// </summary>
+    public float ContrastWeight { get; init; }
+
+    /// <summary>
     /// Standard deviation of the noise added to every embedding's direction before it is normalised again: a text's embedding lies beside its picture's, and a
     /// GPT that has seen a neighbourhood of each picture's follows it better. 0 in the reference.
     /// </summary>
@@ -48,9 +55,10 @@ public sealed record GptRecipe
 /// <summary>Numbers of one step.</summary>
 /// <param name="Total">The loss.</param>
 /// <param name="CrossEntropy">Its first part.</param>
-/// <param name="Clip">Its second part, not yet weighted; 0 without it.</param>
+/// <param name="Clip">The CLIP loss, not yet weighted; 0 without it.</param>
+/// <param name="Contrast">The contrastive loss, not yet weighted; 0 without it.</param>
 /// <param name="Norm">Length of the gradient.</param>
-public sealed record GptLosses(double Total, double CrossEntropy, double Clip, double Norm);
+public sealed record GptLosses(double Total, double CrossEntropy, double Clip, double Contrast, double Norm);
 
 /// <summary>Training steps of the GPT: predict each code of a picture from its CLIP embedding and the codes before it.</summary>
 public sealed class GptTraining : IDisposable
@@ -97,7 +105,7 @@ public sealed class GptTraining : IDisposable
         // Every part of an averaged batch has random numbers of its own.
         var parts = batches.Select((batch, i) => Gradients(batch.Codes, batch.Embeddings, step * batches.Count + i)).ToArray();
         var norm = Optimizer.StepOfMean(parts.Length, Recipe.ClipNorm);
-        return new GptLosses(parts.Average(p => p.Total), parts.Average(p => p.CrossEntropy), parts.Average(p => p.Clip), norm);
+        return new GptLosses(parts.Average(p => p.Total), parts.Average(p => p.CrossEntropy), parts.Average(p => p.Clip), parts.Average(p => p.Contrast), norm);
     }
 
     /// <summary>Loss and gradients of a batch, added to what there is, without an update.</summary>
@@ -105,18 +113,27 @@ public sealed class GptTraining : IDisposable
     {
         using var scope = new TensorScope();
         using var tape = new Tape { FindNonFinite = findNonFinite };
-        var condition = Dropped(Noisy(embeddings, step), step);
-        var logits = model.ForwardTraining(Inputs(codes), condition, new GptDropout(Recipe.Dropout, seed, (uint)step), Recipe.Recompute);
-        var crossEntropy = logits.CrossEntropy(Targets(codes)).Mean();
+        var conditions = Noisy(embeddings, step);
+        var logits = model.ForwardTraining(Inputs(codes), Dropped(conditions, step), new GptDropout(Recipe.Dropout, seed, (uint)step), Recipe.Recompute);
+        var each = logits.CrossEntropy(Targets(codes));
+        var crossEntropy = each.Mean();
         var total = crossEntropy;
-        Tensor? clipLoss = null;
+        Tensor? clipLoss = null, contrast = null;
         if (Recipe.ClipWeight != 0)
         {
             clipLoss = ClipLoss(logits, embeddings);
             total = total.Add(clipLoss.Affine(Recipe.ClipWeight, 0));
         }
+        if (Recipe.ContrastWeight != 0)
+        {
+            // Another's embedding takes the place of the own one, with the same noise, dropout and share left out: where both are left out the two are the same, and nothing is learned.
+            var others = model.Device.From(MostSimilar(embeddings.ToFloats(), codes.Length), new Shape(codes.Length)).Embedding(conditions);
+            var swapped = model.ForwardTraining(Inputs(codes), Dropped(others, step), new GptDropout(Recipe.Dropout, seed, (uint)step), Recipe.Recompute);
+            contrast = ContrastiveLoss(each, swapped.CrossEntropy(Targets(codes)));
+            total = total.Add(contrast.Affine(Recipe.ContrastWeight, 0));
+        }
         tape.Backward(total);
-        return new GptLosses(total.ToFloats()[0], crossEntropy.ToFloats()[0], clipLoss?.ToFloats()[0] ?? 0, 0);
+        return new GptLosses(total.ToFloats()[0], crossEntropy.ToFloats()[0], clipLoss?.ToFloats()[0] ?? 0, contrast?.ToFloats()[0] ?? 0, 0);
     }
 
     /// <summary>Mean cross-entropy without dropout, noise or gradients.</summary>
@@ -124,6 +141,41 @@ public sealed class GptTraining : IDisposable
     {
         using var scope = new TensorScope();
         return model.ForwardTraining(Inputs(codes), embeddings, default).CrossEntropy(Targets(codes)).Mean().ToFloats()[0];
+    }
+
+    /// <summary>
+    /// The contrastive loss, InfoNCE (van den Oord et al. 2018) of two: <c>−log (p / (p + p'))</c>, with p and p' what the GPT gives all codes of a picture under its own embedding and under another. Guessing is ln 2. Of two embeddings
+    /// that are as frequent, a GPT that knows p gives the true share: the loss asks for nothing that the cross-entropy does not ask for.
+    /// </summary>
+    /// <param name="own">Cross-entropies [N, L] under the own embedding.</param>
+    /// <param name="other">Cross-entropies [N, L] under the other one.</param>
+    public static Tensor ContrastiveLoss(Tensor own, Tensor other)
+    {
+        var count = own.Shape[0];
+        var logits = other.SumRows().Reshape(count, 1, 1).Prepend(own.SumRows().Reshape(count, 1, 1)).Reshape(count, 2).Affine(-1, 0);
+        return logits.CrossEntropy(own.Device.From(new int[count], new Shape(count))).Mean();
+    }
+
+    /// <summary>For each of several vectors the one among the others with the largest inner product, the first of equals.</summary>
+    /// <param name="vectors">All of them, one after the other.</param>
+    /// <param name="count">How many, at least 2.</param>
+    public static int[] MostSimilar(float[] vectors, int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(count, 2);
+        var width = vectors.Length / count;
+        var found = new int[count];
+        for (var i = 0; i < count; i++)
+        {
+            var best = float.NegativeInfinity;
+            for (var j = 0; j < count; j++)
+            {
+                if (i == j) continue;
+                var similarity = TensorPrimitives.Dot(vectors.AsSpan(i * width, width), vectors.AsSpan(j * width, width));
+                // The first other one stands where nothing is larger, NaN included.
+                if (similarity > best || j == (i == 0 ? 1 : 0)) (best, found[i]) = (similarity, j);
+            }
+        }
+        return found;
     }
 
     /// <summary>

@@ -29,11 +29,7 @@ internal sealed class TrainClipCommand(TextWriter output, TextWriter error) : Tr
     private readonly Option<double> decay = new("--weight-decay") { Description = "Decay of all matrices", DefaultValueFactory = _ => 0.05 };
     private readonly Option<double> maxScale = new("--max-scale") { Description = "Largest factor on the similarities of a batch: a small one drives embeddings further apart", DefaultValueFactory = _ => 100 };
 
-    private readonly Option<int> hardNegatives = new("--hard-negatives")
-    {
-        Description = "Scenes in each group of a batch of --ds shapes: all but the first differ from it in one thing that sentences tell. 1 for independent scenes",
-        DefaultValueFactory = _ => ShapesLesson.Usual.Family,
-    };
+    private readonly Option<int> hardNegatives = HardNegatives(ShapesLesson.Usual.Family);
 
     private readonly Option<double> arranged = new("--arranged")
     {
@@ -50,6 +46,8 @@ internal sealed class TrainClipCommand(TextWriter output, TextWriter error) : Tr
 
     protected override IReadOnlyList<Option> SizeOptions => [embedding, patch, visionWidth, visionLayers, textWidth, textLayers, words, context];
 
+    protected override IReadOnlyList<Option> ShapesOptions => [hardNegatives, arranged, oneTelling, partial];
+
     protected override bool NeedsCaptions => true;
 
     public override Command Create() => Create(
@@ -59,9 +57,7 @@ internal sealed class TrainClipCommand(TextWriter output, TextWriter error) : Tr
 
     protected override ShapesLesson Lesson(ParseResult parsed)
     {
-        var size = Noted(parsed, hardNegatives);
-        if (size is < 1 or > ShapesWorld.LargestFamily) throw new UsageException($"--hard-negatives {size}: expected 1 to {ShapesWorld.LargestFamily}");
-        return new ShapesLesson(size, Share(arranged), Noted(parsed, oneTelling), Share(partial));
+        return new ShapesLesson(GroupSize(parsed, hardNegatives), Share(arranged), Noted(parsed, oneTelling), Share(partial));
 
         double Share(Option<double> option) => Noted(parsed, option) is >= 0 and <= 1 and var share ? share : throw new UsageException($"{option.Name} {Noted(parsed, option)}: expected a share from 0 to 1");
     }

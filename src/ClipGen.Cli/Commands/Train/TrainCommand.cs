@@ -55,6 +55,9 @@ internal abstract class TrainCommand(TextWriter output, TextWriter error) : CliC
     /// <summary>Options that decide the sizes of a new model; a run that goes on has them from its checkpoint.</summary>
     protected abstract IReadOnlyList<Option> SizeOptions { get; }
 
+    /// <summary>Options that belong to the synthetic world alone.</summary>
+    protected virtual IReadOnlyList<Option> ShapesOptions => [];
+
     /// <summary>Which scenes of the synthetic world come together, and how sentences tell of them.</summary>
     protected virtual ShapesLesson Lesson(ParseResult parsed) => ShapesLesson.None;
 
@@ -76,6 +79,17 @@ internal abstract class TrainCommand(TextWriter output, TextWriter error) : CliC
         Common.AddTo(command);
         return command;
     }
+
+    /// <summary><c>--hard-negatives</c>: scenes of the synthetic world that come together in a batch.</summary>
+    protected static Option<int> HardNegatives(int usual) => new("--hard-negatives")
+    {
+        Description = "Scenes in each group of a batch of --ds shapes: all but the first differ from it in one thing that sentences tell. 1 for independent scenes",
+        DefaultValueFactory = _ => usual,
+    };
+
+    /// <summary>The value of <c>--hard-negatives</c>.</summary>
+    protected int GroupSize(ParseResult parsed, Option<int> option) =>
+        Noted(parsed, option) is >= 1 and <= ShapesWorld.LargestFamily and var size ? size : throw new UsageException($"{option.Name} {parsed.GetValue(option)}: expected 1 to {ShapesWorld.LargestFamily}");
 
     /// <summary>The value of an option, noted for the table of settings.</summary>
     protected T Noted<T>(ParseResult parsed, Option<T> option) => Note(parsed, option, parsed.GetValue(option)!);
@@ -115,7 +129,8 @@ internal abstract class TrainCommand(TextWriter output, TextWriter error) : CliC
         if (!(share > 0 && share < 1)) throw new UsageException($"--val-share {share}: expected a number above 0 and below 1");
         var rate = Noted(parsed, lr, defaults.LearningRate(batch));
         if (!(rate > 0) || !double.IsFinite(rate)) throw new UsageException($"--lr {rate}: expected a positive number");
-        if (!shapes && parsed.GetResult(scenes) is { Implicit: false }) throw new UsageException($"--scenes: belongs to --ds {PictureDatasets.Shapes}");
+        foreach (var option in (Option[])[scenes, .. ShapesOptions])
+            if (!shapes && parsed.GetResult(option) is { Implicit: false }) throw new UsageException($"{option.Name}: belongs to --ds {PictureDatasets.Shapes}");
         var rates = Schedule(parsed, defaults, rate, runEpochs);
         var norm = Noted(parsed, clipNorm);
         if (!(norm >= 0)) throw new UsageException($"--clip-norm {norm}: expected a length, or 0 for no limit");
@@ -212,7 +227,7 @@ internal abstract class TrainCommand(TextWriter output, TextWriter error) : CliC
         using var checkpoint = Checkpoint.Open(path);
         using var weights = CheckpointWeights.Open(path, ModelKind);
         RequireSameRun(checkpoint, job, isOwn);
-        var trainer = Build(job with { Weights = weights, Vocabulary = ModelConfiguration.TextOf(checkpoint, ModelConfiguration.VocabularyKey) });
+        var trainer = Build(job with { Checkpoint = checkpoint, IsOwn = isOwn, Weights = weights, Vocabulary = ModelConfiguration.TextOf(checkpoint, ModelConfiguration.VocabularyKey) });
         try
         {
             foreach (var remark in TrainingCheckpoint.Restore(checkpoint, trainer.State)) job.Log.Warn(remark);
@@ -252,6 +267,10 @@ internal abstract class TrainCommand(TextWriter output, TextWriter error) : CliC
         }
         if (sizes is not null) job.Run[SizesKey] = sizes.DeepClone();
     }
+
+    /// <summary>The size that a model was made with which goes on, where its checkpoint tells it.</summary>
+    protected static int? SizeBefore(TrainJob job, Option<int?> option) =>
+        int.TryParse((job.Run[SizesKey] as JsonObject)?[option.Name.TrimStart('-')]?.ToString(), NumberStyles.None, CultureInfo.InvariantCulture, out var size) && size is >= 1 and <= 1 << 20 ? size : null;
 
     /// <summary>What a checkpoint of ClipGen says about its run; nothing of others.</summary>
     private static JsonObject RunOf(Checkpoint checkpoint)
@@ -330,6 +349,12 @@ internal sealed record TrainJob(ParseResult Parsed, Device Device, TrainingData 
 {
     /// <summary>Whether it trains on the synthetic world, which has defaults of its own.</summary>
     public bool IsShapes => Data.Train.Name == PictureDatasets.Shapes;
+
+    /// <summary>The file that it goes on from; none of a new model.</summary>
+    public Checkpoint? Checkpoint { get; init; }
+
+    /// <summary>Whether that file is the run's own, and not where it branches off.</summary>
+    public bool IsOwn { get; init; }
 
     /// <summary>The vocabulary that is stored with the weights, if one is.</summary>
     public string? Vocabulary { get; init; }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json.Nodes;
+using ClipGen.Data.Shapes;
 using ClipGen.Models;
 using ClipGen.Models.Clip;
 using ClipGen.Models.Gpt;
@@ -14,12 +15,18 @@ namespace ClipGen.Cli.Commands.Train;
 /// <summary><c>train gpt</c>: CLIP embedding to codes, from pictures alone.</summary>
 internal sealed class TrainGptCommand(TextWriter output, TextWriter error) : TrainCommand(output, error)
 {
+    // What --from-vqgan compares.
+    private const int TransferPictures = 4096;
+
     private readonly Option<string?> vqgan = new("--vqgan-ckpt", "--vqgan_ckpt") { Description = "The VQ-GAN; by default pretrained/vqgan_coco.pt, or shapes-vqgan.safetensors for --ds shapes" };
+    private readonly Option<string?> fromVqgan = new("--from-vqgan") { Description = "The VQ-GAN whose codes the GPT of --resume writes, where it is another one: its tables are carried over to the codes that stand at the same places" };
     private readonly Option<string?> clip = new("--clip-ckpt", "--clip_ckpt") { Description = "CLIP; by default pretrained/clip_vit_b32.pt, or shapes-clip.safetensors for --ds shapes" };
     private readonly Option<string?> gpt = new("--gpt") { Description = "gpt2_medium, gpt2_large, or LAYERSxWIDTHxHEADS such as 6x160x5" };
     private readonly Option<string?> init = new("--init") { Description = "First weights of a new GPT: plain, as PyTorch draws them, or grid: positions begin as those of a grid and codes as their vectors in the codebook" };
     private readonly Option<double?> dropout = new("--dropout") { Description = "Dropout" };
     private readonly Option<double> clipWeight = new("--clip-weight", "--clip_weight") { Description = "Weight of the CLIP loss on reconstructed samples" };
+    private readonly Option<double> contrast = new("--contrast") { Description = "Weight of the contrastive loss: which of two embeddings a picture's codes belong to, its own or the most similar one of the batch. Takes twice as long" };
+    private readonly Option<int> hardNegatives = HardNegatives(ShapesLesson.None.Family);
     private readonly Option<double?> noise = new("--cond-noise") { Description = "Noise on the CLIP embeddings, in units of their length: makes texts' embeddings, which lie beside the pictures', familiar" };
     private readonly Option<double?> conditionDrop = new("--cond-drop") { Description = "Share of the pictures whose CLIP embedding is left out, so that generate --guidance has something to lead away from" };
     private readonly Option<double> decay = new("--weight-decay") { Description = "Decay of the weights of linear layers", DefaultValueFactory = _ => 0.01 };
@@ -30,11 +37,15 @@ internal sealed class TrainGptCommand(TextWriter output, TextWriter error) : Tra
 
     protected override string Kind => "gpt";
 
-    protected override IEnumerable<Option> OwnOptions => [vqgan, clip, gpt, init, dropout, clipWeight, noise, conditionDrop, decay, accumulate, cache, recompute, previews];
+    protected override IEnumerable<Option> OwnOptions => [vqgan, fromVqgan, clip, gpt, init, dropout, clipWeight, contrast, hardNegatives, noise, conditionDrop, decay, accumulate, cache, recompute, previews];
 
     protected override IReadOnlyList<Option> SizeOptions => [gpt, init];
 
-    protected override IEnumerable<(string Key, JsonNode Value)> RunParts(ParseResult parsed) => [("accumulate", parsed.GetValue(accumulate))];
+    protected override IReadOnlyList<Option> ShapesOptions => [hardNegatives];
+
+    protected override ShapesLesson Lesson(ParseResult parsed) => new(GroupSize(parsed, hardNegatives));
+
+    protected override IEnumerable<(string Key, JsonNode Value)> RunParts(ParseResult parsed) => [("accumulate", parsed.GetValue(accumulate)), ("hard-negatives", parsed.GetValue(hardNegatives))];
 
     public override Command Create() => Create(
         "Trains a GPT to write a picture's codes from its CLIP embedding. It sees pictures alone: no caption.",
@@ -49,15 +60,15 @@ internal sealed class TrainGptCommand(TextWriter output, TextWriter error) : Tra
     {
         var parsed = job.Parsed;
         var shapes = job.IsShapes;
-        var weight = Noted(parsed, clipWeight);
-        if (!(weight >= 0)) throw new UsageException($"--clip-weight {weight}: expected 0 or more");
+        var weight = Weight(clipWeight);
         var drop = Share("--dropout", Noted(parsed, dropout, shapes ? 0 : 0.1));
         var unconditional = Share("--cond-drop", Noted(parsed, conditionDrop, 0));
         var recipe = new GptRecipe
         {
             LearningRate = job.Rate,
             Dropout = drop,
-            ClipWeight = (float)weight,
+            ClipWeight = weight,
+            ContrastWeight = Weight(contrast),
             ConditionNoise = (float)Noted(parsed, noise, shapes ? 0.3 : 0),
             ConditionDrop = unconditional,
             WeightDecay = Noted(parsed, decay),
@@ -85,13 +96,16 @@ internal sealed class TrainGptCommand(TextWriter output, TextWriter error) : Tra
         {
             using (var source = CheckpointWeights.Open(codecFile, ModelKind.VqGan)) codec = VqGanModel.Load(job.Device, source, form);
             using (var source = CheckpointWeights.Open(embedderFile, ModelKind.Clip)) embedder = ClipModel.Load(job.Device, source, null, form);
+            if (parsed.GetValue(fromVqgan) is not null && job.Weights is null) throw new UsageException("--from-vqgan: needs a trained GPT; give its checkpoint with --resume");
             Dictionary<string, int> sizes = [];
             // An object of the synthetic world may begin anywhere and so nowhere with much probability.
             if (shapes || job.Weights?.Option(GptConfig.RareCodesOption) == 1) sizes[GptConfig.RareCodesOption] = 1;
             if (job.Weights is { } weights)
             {
                 if (weights.Option("heads") is { } heads) sizes["heads"] = heads;
-                model = GptModel.Load(job.Device, weights, null, WeightForm.Trainable);
+                // A run that goes on writes the new codes already.
+                var from = job.IsOwn ? null : parsed.GetValue(fromVqgan);
+                model = GptModel.Load(job.Device, from is null ? weights : Transferred(job, weights, from, codec), null, WeightForm.Trainable);
             }
             else
             {
@@ -119,6 +133,19 @@ internal sealed class TrainGptCommand(TextWriter output, TextWriter error) : Tra
             embedder?.Dispose();
             throw;
         }
+
+        float Weight(Option<double> option) => Noted(parsed, option) is >= 0 and <= 1e6 and var value ? (float)value : throw new UsageException($"{option.Name} {parsed.GetValue(option)}: expected a number from 0 to 1e6");
+    }
+
+    /// <summary>The weights with their tables carried over to other codes.</summary>
+    private static TransferredGptWeights Transferred(TrainJob job, IWeightSource weights, string path, VqGanModel codec)
+    {
+        if (job.Checkpoint?.FindInteger("epoch") is not null) throw new UsageException($"--from-vqgan: {job.Checkpoint.Path} holds an optimiser's state for the old codes; write the weights alone with clipgen convert --weights-only");
+        using var source = CheckpointWeights.Open(path, ModelKind.VqGan);
+        using var old = VqGanModel.Load(job.Device, source);
+        var counts = CodeCorrespondence.Count(old, codec, job.Data, TransferPictures, CancellationToken.None);
+        job.Log.Note(string.Create(CultureInfo.InvariantCulture, $"codes of {path} are carried over: {counts.Agreement:P0} of {counts.Total:N0} have the code that most often stands where the new one does"));
+        return new TransferredGptWeights(weights, counts);
     }
 
     private static float Share(string option, double value) => value is >= 0 and < 1 ? (float)value : throw new UsageException($"{option} {value}: expected a number from 0 to below 1");

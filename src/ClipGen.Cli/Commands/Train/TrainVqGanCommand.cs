@@ -101,6 +101,14 @@ internal sealed class TrainVqGanCommand(TextWriter output, TextWriter error) : T
                 var kept = new Dictionary<string, int> { ["groups"] = weights.Option("groups") ?? 32 };
                 if (weights.Option(GroupNorm.EpsOption) is { } eps) kept[GroupNorm.EpsOption] = eps;
                 sizes = kept;
+                // --weights-only leaves it out: what is generated does not need it.
+                if (weights.ShapeOf(VqGanModel.DiscriminatorMark) is null)
+                {
+                    // A file may say anything: a size that no discriminator has is not allocated.
+                    var width = SizeBefore(job, discChannels) is { } before and <= 1024 ? before : (shapes ? ShapesModels.VqGan : new VqGanConfig()).DiscriminatorChannels;
+                    if (double.IsFinite(start)) job.Log.Warn($"{weights.Name} has no discriminator; a new one begins");
+                    weights = new JoinedWeights(weights, new InitialWeights(ModelKind.VqGan, StateDicts.Discriminator(width), job.Seed));
+                }
                 model = VqGanModel.Load(job.Device, weights, WeightForm.Trainable);
             }
             else
