@@ -27,15 +27,15 @@ public sealed class ShippedModelTests
         var report = evaluation.Run(12, new GenerationSettings { Candidates = 8, Batch = 96, Seed = 3 }, new RecordedProgress(), TestContext.Current.CancellationToken);
 
         // Chance is one in 128 for one object (64 pairs in two sizes). Results differ in their last bits between instruction sets, which may turn a draw, so no exact counts: the bounds are three deviations below what the whole evaluation found.
-        Assert.True(report.Groups[0].Best.All.Right >= 5, $"{report.Groups[0].Name}: {report.Groups[0].Best.All.Right} of 12 prompts answered rightly");
-        Assert.True(report.Groups[2].Best.All.Right >= 5, $"{report.Groups[2].Name}: {report.Groups[2].Best.All.Right} of 12 prompts answered rightly");
-        // Two objects, eight candidates: 60 of 100 with sixteen.
-        Assert.True(report.Groups[1].Best.All.Right >= 2, $"{report.Groups[1].Name}: {report.Groups[1].Best.All.Right} of 12 prompts answered rightly");
+        Assert.True(report.Groups[0].Best.All.Right >= 8, $"{report.Groups[0].Name}: {report.Groups[0].Best.All.Right} of 12 prompts answered rightly");
+        Assert.True(report.Groups[2].Best.All.Right >= 7, $"{report.Groups[2].Name}: {report.Groups[2].Best.All.Right} of 12 prompts answered rightly");
+        // Two objects, eight candidates: 74 of 100 with sixteen.
+        Assert.True(report.Groups[1].Best.All.Right >= 3, $"{report.Groups[1].Name}: {report.Groups[1].Best.All.Right} of 12 prompts answered rightly");
         // Relations are right in 97 of 100 pictures of seen pairs, which leaves 9 of 12 out of reach of chance (a quarter).
         Assert.True(report.Groups[1].Best.Relation.Right >= 9, $"{report.Groups[1].Name}: {report.Groups[1].Best.Relation.Right} of 12 relations are right");
         Assert.True(report.HardNegatives.Arrangements.Share >= 0.8, $"of eight arrangements CLIP prefers the right one for {report.HardNegatives.Arrangements.Right} of {report.HardNegatives.Arrangements.Count} pictures");
         Assert.All(report.Groups.Where(group => group.Objects == 1), group => Assert.True(group.Best.Color.Right >= 10 && group.Best.Background.Right >= 10, $"{group.Name}: {group.Best.Color.Right} colours and {group.Best.Background.Right} backgrounds of 12"));
-        Assert.True(report.Reconstruction.Psnr >= 27, $"reconstructions have {report.Reconstruction.Psnr:F1} dB");
+        Assert.True(report.Reconstruction.Psnr >= 30, $"reconstructions have {report.Reconstruction.Psnr:F1} dB");
         Assert.True(report.Gap.Matching >= 0.8, $"texts and their pictures have a cosine of {report.Gap.Matching:F2}");
     }
 

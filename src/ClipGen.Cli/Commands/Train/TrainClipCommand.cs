@@ -55,12 +55,8 @@ internal sealed class TrainClipCommand(TextWriter output, TextWriter error) : Tr
         "clipgen train clip --ds shapes --epochs 3",
         "clipgen train clip --ds photos/ --size 128 --patch 16 --out output/clip/mine");
 
-    protected override ShapesLesson Lesson(ParseResult parsed)
-    {
-        return new ShapesLesson(GroupSize(parsed, hardNegatives), Share(arranged), Noted(parsed, oneTelling), Share(partial));
-
-        double Share(Option<double> option) => Noted(parsed, option) is >= 0 and <= 1 and var share ? share : throw new UsageException($"{option.Name} {Noted(parsed, option)}: expected a share from 0 to 1");
-    }
+    protected override ShapesLesson Lesson(ParseResult parsed) =>
+        new(GroupSize(parsed, hardNegatives), Share(arranged.Name, Noted(parsed, arranged), maybeAll: true), Noted(parsed, oneTelling), Share(partial.Name, Noted(parsed, partial), maybeAll: true));
 
     protected override IEnumerable<(string Key, JsonNode Value)> RunParts(ParseResult parsed) => [("hard-negatives", parsed.GetValue(hardNegatives)), ("arranged", parsed.GetValue(arranged)), ("one-telling", parsed.GetValue(oneTelling)), ("partial", parsed.GetValue(partial))];
 

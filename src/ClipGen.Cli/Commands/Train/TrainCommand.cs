@@ -91,6 +91,10 @@ internal abstract class TrainCommand(TextWriter output, TextWriter error) : CliC
     protected int GroupSize(ParseResult parsed, Option<int> option) =>
         Noted(parsed, option) is >= 1 and <= ShapesWorld.LargestFamily and var size ? size : throw new UsageException($"{option.Name} {parsed.GetValue(option)}: expected 1 to {ShapesWorld.LargestFamily}");
 
+    /// <summary>A share of something: from 0 to below 1, or to 1 where it may be all of it.</summary>
+    protected static double Share(string option, double value, bool maybeAll) =>
+        value >= 0 && (value < 1 || maybeAll && value == 1) ? value : throw new UsageException($"{option} {value}: expected a share from 0 to {(maybeAll ? "1" : "below 1")}");
+
     /// <summary>The value of an option, noted for the table of settings.</summary>
     protected T Noted<T>(ParseResult parsed, Option<T> option) => Note(parsed, option, parsed.GetValue(option)!);
 

@@ -61,8 +61,8 @@ internal sealed class TrainGptCommand(TextWriter output, TextWriter error) : Tra
         var parsed = job.Parsed;
         var shapes = job.IsShapes;
         var weight = Weight(clipWeight);
-        var drop = Share("--dropout", Noted(parsed, dropout, shapes ? 0 : 0.1));
-        var unconditional = Share("--cond-drop", Noted(parsed, conditionDrop, 0));
+        var drop = (float)Share("--dropout", Noted(parsed, dropout, shapes ? 0 : 0.1), maybeAll: false);
+        var unconditional = (float)Share("--cond-drop", Noted(parsed, conditionDrop, 0), maybeAll: false);
         var recipe = new GptRecipe
         {
             LearningRate = job.Rate,
@@ -147,8 +147,6 @@ internal sealed class TrainGptCommand(TextWriter output, TextWriter error) : Tra
         job.Log.Note(string.Create(CultureInfo.InvariantCulture, $"codes of {path} are carried over: {counts.Agreement:P0} of {counts.Total:N0} have the code that most often stands where the new one does"));
         return new TransferredGptWeights(weights, counts);
     }
-
-    private static float Share(string option, double value) => value is >= 0 and < 1 ? (float)value : throw new UsageException($"{option} {value}: expected a number from 0 to below 1");
 
     private static GptConfig Sizes(string text)
     {
