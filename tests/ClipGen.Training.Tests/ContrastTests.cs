@@ -93,13 +93,7 @@ public sealed class ContrastTests : IDisposable
         Assert.Equal(3, new[] { Key(1), Key(2), Key(4) }.Distinct().Count());
     }
 
-    private static float[] Uniform(int count)
-    {
-        var random = new Random(2);
-        return [.. Enumerable.Range(0, count).Select(_ => (float)(2 * random.NextDouble() - 1))];
-    }
-
     private GptModel Model() => GptModel.Load(device, new InitialWeights(ModelKind.Gpt, StateDicts.Gpt(Config), 1), Config.Heads, WeightForm.Trainable);
 
-    private (int[][] Codes, Tensor Embeddings) Batch() => ([[1, 4, 9, 5, 3, 7], [10, 0, 4, 4, 2, 6], [8, 8, 1, 0, 10, 5]], device.From(Uniform(3 * Config.ConditionSize), new Shape(3, Config.ConditionSize)).L2Normalize());
+    private (int[][] Codes, Tensor Embeddings) Batch() => ([[1, 4, 9, 5, 3, 7], [10, 0, 4, 4, 2, 6], [8, 8, 1, 0, 10, 5]], device.From(Samples.Uniform(2, 3 * Config.ConditionSize), new Shape(3, Config.ConditionSize)).L2Normalize());
 }

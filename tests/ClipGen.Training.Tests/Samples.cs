@@ -3,7 +3,7 @@ using ClipGen.Training.Reporting;
 
 namespace ClipGen.Training.Tests;
 
-/// <summary>Pictures and descriptions that several tests need.</summary>
+/// <summary>Pictures, numbers and descriptions that several tests need.</summary>
 internal static class Samples
 {
     /// <summary>PNG bytes of a picture with a colour gradient.</summary>
@@ -14,6 +14,13 @@ internal static class Samples
         for (var i = 0; i < picture.Rgb.Length; i++) picture.Rgb[i] = (byte)(i * 7);
         PictureFile.Save(picture, folder["p.png"]);
         return File.ReadAllBytes(folder["p.png"]);
+    }
+
+    /// <summary>Numbers from −1 to 1, the same ones for the same seed.</summary>
+    public static float[] Uniform(int seed, int count)
+    {
+        var random = new Random(seed);
+        return [.. Enumerable.Range(0, count).Select(_ => (float)(2 * random.NextDouble() - 1))];
     }
 
     public static RunDescription Run(params Setting[] settings) => new()

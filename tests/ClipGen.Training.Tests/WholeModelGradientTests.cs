@@ -31,7 +31,7 @@ public sealed class WholeModelGradientTests : IDisposable
         using var training = new GptTraining(model, new GptRecipe { LearningRate = 1, Dropout = dropout, Recompute = recompute }, seed: 9);
         using var scope = new TensorScope();
         int[][] codes = [[1, 4, 9, 5, 3, 7], [10, 0, 4, 4, 2, 6]];
-        var embeddings = device.From(Uniform(2, 2 * config.ConditionSize), new Shape(2, config.ConditionSize));
+        var embeddings = device.From(Samples.Uniform(2, 2 * config.ConditionSize), new Shape(2, config.ConditionSize));
         var reported = training.Gradients(codes, embeddings, step: 3).Total;
 
         var inputs = device.From(codes.SelectMany(row => row[..^1]).ToArray(), new Shape(2, 5));
@@ -128,13 +128,7 @@ public sealed class WholeModelGradientTests : IDisposable
         return VqGanModel.Load(device, new InitialWeights(ModelKind.VqGan, StateDicts.VqGan(config), 1, new Dictionary<string, int> { ["groups"] = 2 }), WeightForm.Trainable);
     }
 
-    private Tensor Pictures(int seed) => device.From(Uniform(seed, 2 * 24 * 24 * 3), new Shape(2, 24, 24, 3));
+    private Tensor Pictures(int seed) => device.From(Samples.Uniform(seed, 2 * 24 * 24 * 3), new Shape(2, 24, 24, 3));
 
     private static bool IsDiscriminator(Parameter parameter) => parameter.Name.StartsWith("discriminator.", StringComparison.Ordinal);
-
-    private static float[] Uniform(int seed, int count)
-    {
-        var random = new Random(seed);
-        return [.. Enumerable.Range(0, count).Select(_ => (float)(2 * random.NextDouble() - 1))];
-    }
 }

@@ -15,7 +15,7 @@ public sealed class CodeCounts(int from, int to)
     public int To => to;
 
     /// <summary>Places counted.</summary>
-    public long Total => totals.Sum();
+    public long Total { get; private set; }
 
     /// <summary>Share of the places where the first's code is the one that is most frequent with the second's.</summary>
     public double Agreement => (double)rows.Sum(row => row.Count == 0 ? 0 : row.Values.Max()) / Total;
@@ -25,6 +25,7 @@ public sealed class CodeCounts(int from, int to)
     {
         rows[toCode][fromCode] = rows[toCode].GetValueOrDefault(fromCode) + 1;
         totals[fromCode]++;
+        Total++;
     }
 
     /// <summary>Places where both stood.</summary>

@@ -60,6 +60,7 @@ internal sealed class TrainGptCommand(TextWriter output, TextWriter error) : Tra
     {
         var parsed = job.Parsed;
         var shapes = job.IsShapes;
+        if (parsed.GetValue(fromVqgan) is not null && job.Weights is null) throw new UsageException("--from-vqgan: needs a trained GPT; give its checkpoint with --resume");
         var weight = Weight(clipWeight);
         var drop = (float)Share("--dropout", Noted(parsed, dropout, shapes ? 0 : 0.1), maybeAll: false);
         var unconditional = (float)Share("--cond-drop", Noted(parsed, conditionDrop, 0), maybeAll: false);
@@ -96,7 +97,6 @@ internal sealed class TrainGptCommand(TextWriter output, TextWriter error) : Tra
         {
             using (var source = CheckpointWeights.Open(codecFile, ModelKind.VqGan)) codec = VqGanModel.Load(job.Device, source, form);
             using (var source = CheckpointWeights.Open(embedderFile, ModelKind.Clip)) embedder = ClipModel.Load(job.Device, source, null, form);
-            if (parsed.GetValue(fromVqgan) is not null && job.Weights is null) throw new UsageException("--from-vqgan: needs a trained GPT; give its checkpoint with --resume");
             Dictionary<string, int> sizes = [];
             // An object of the synthetic world may begin anywhere and so nowhere with much probability.
             if (shapes || job.Weights?.Option(GptConfig.RareCodesOption) == 1) sizes[GptConfig.RareCodesOption] = 1;
