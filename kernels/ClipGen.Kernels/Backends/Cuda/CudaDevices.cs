@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+using System.Runtime.Loader;
 using ILGPU;
 using ILGPU.Runtime.Cuda;
 
@@ -19,6 +21,9 @@ public sealed class CudaDeviceException(string message) : Exception(message);
 public static class CudaDevices
 {
     private static readonly Lazy<(IReadOnlyList<CudaDeviceInfo> Cards, string? Reason)> Survey = new(Look);
+
+    // ILGPU asks for libcuda.so, a link that comes with the toolkit; a machine that only has the driver has libcuda.so.1.
+    static CudaDevices() => AssemblyLoadContext.Default.ResolvingUnmanagedDll += static (_, name) => OperatingSystem.IsLinux() && name == "cuda" && NativeLibrary.TryLoad("libcuda.so.1", out var driver) ? driver : 0;
 
     /// <summary>The cards; none on a machine without a driver.</summary>
     public static IReadOnlyList<CudaDeviceInfo> Find() => Survey.Value.Cards;
