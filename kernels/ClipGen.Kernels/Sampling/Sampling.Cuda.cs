@@ -57,6 +57,7 @@ internal struct SamplingThreshold
 /// Choosing codes, a group per row. Nothing is sorted: thresholds are found by halving the range of 32-bit keys, whose order is that of the numbers, with a count or a sum over the row each time;
 /// all sums have one order, so a draw does not depend on timing.
 /// </summary>
+/// <remarks>Ranges are halved by a shift: of an unsigned division by a power of two ILGPU 1.5.3 makes an arithmetic shift, which on a card never ended where a range was 2³¹ or more.</remarks>
 internal static class SamplingCuda
 {
     /// <summary>Filtered logits.</summary>
@@ -154,7 +155,7 @@ internal static class SamplingCuda
             uint low = lowest, high = KeyOf(max);
             while (low < high)
             {
-                var middle = low + (high - low + 1) / 2;
+                var middle = low + (high - low + 1 >> 1);
                 var count = 0;
                 for (var c = Group.IdxX; c < a.Columns; c += Group.DimX)
                     if (KeyOf(a.Logits[row + c] / a.Temperature) >= middle) count++;
@@ -172,7 +173,7 @@ internal static class SamplingCuda
             uint low = threshold, high = KeyOf(max);
             while (low < high)
             {
-                var middle = low + (high - low) / 2;
+                var middle = low + (high - low >> 1);
                 if (MassAbove(a, row, middle + 1, max) <= allowed) high = middle;
                 else low = middle + 1;
             }
