@@ -101,16 +101,7 @@ public sealed partial class CudaBackend : IBackend
         if (source.IsEmpty) return;
         RequireNoRecording();
         Arguments.Length(destination, source.Length);
-        var to = View(destination).SubView(0, source.Length);
-        var bytes = MemoryMarshal.AsBytes(source);
-        if (bytes.Length <= CudaStaging.Longest)
-        {
-            staging.Upload(bytes, to.Cast<byte>());
-            return;
-        }
-        to.CopyFromCPU(stream, source);
-        // The source may be gone when this returns.
-        stream.Synchronize();
+        staging.Upload(MemoryMarshal.AsBytes(source), View(destination).SubView(0, source.Length).Cast<byte>());
     }
 
     /// <inheritdoc/>
