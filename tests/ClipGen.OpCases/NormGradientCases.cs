@@ -7,7 +7,7 @@ internal sealed class NormGradientCases : IOpCases
     private static readonly Tolerance Normalised = new(4e-6, 3e-5,
         "dx is a difference of three terms of up to 10 with a few roundings each; sums over rows run in float over 256 values that reach 50, whose roundings of up to 2e-6 add up like a random walk");
 
-    private static readonly Tolerance Lone = new(0, 1e-6, "a value that is its own mean: x̂ and dx are zero, a difference of equal terms; dbeta is dy");
+    private static readonly Tolerance Lone = new(0, 2e-4, "a value that is its own mean: x̂ and dx are zero, a difference of equal terms of up to 8, which where multiply-adds are fused leaves one rounding of them (5e-7) times 1 / √ε = 316; dbeta is dy");
 
     public IEnumerable<OpCase> Cases()
     {

@@ -141,7 +141,8 @@ internal static class DeviceActivation
     {
         switch (activation)
         {
-            case (int)Activation.Relu: return x > 0 ? 1 : 0;
+            // Of whole numbers ILGPU 1.5.3 would make the float whose bits are those of 1.
+            case (int)Activation.Relu: return x > 0 ? 1f : 0f;
             case (int)Activation.LeakyRelu: return x > 0 ? 1 : 0.2f;
             case (int)Activation.Silu: return SiluDerivative(x);
             case (int)Activation.QuickGelu: return SiluDerivative(x * 1.702f);
