@@ -331,7 +331,7 @@ internal static class AttentionTensorCoreCuda
     {
         TensorCoreSums sums = default;
         for (var k = 0; k < Side / 16; k++)
-            sums = sums.Plus(Along(left, leftStage, rows, k), Along(right, stage, 0, k), Along(right, stage, 16, k), Along(right, stage, 32, k), Along(right, stage, 48, k));
+            sums = sums.Plus(Left(left, leftStage, rows, k), Along(right, stage, 0, k), Along(right, stage, 16, k), Along(right, stage, 32, k), Along(right, stage, 48, k));
         return sums;
     }
 
@@ -345,20 +345,28 @@ internal static class AttentionTensorCoreCuda
         return sums.Plus(TensorCoreSums.Operand(weights.C6, weights.C7), Across(right, stage, 0, 3), Across(right, stage, 16, 3), Across(right, stage, 32, 3), Across(right, stage, 48, 3));
     }
 
-    /// <summary>16 rows from <paramref name="row"/> on and 16 channels, the channels being k.</summary>
+    /// <summary>A left operand: 16 rows from <paramref name="row"/> on and 16 channels, the channels being k; the later rows before the later k.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static UInt4 Along(ArrayView<UInt4> shared, int stage, int row, int k)
+    private static UInt4 Left(ArrayView<UInt4> shared, int stage, int row, int k)
     {
         int lane = Warp.LaneIdx, matrix = lane / 8;
         return TensorCore.LoadMatrices(ref shared[stage + Place(row + matrix % 2 * 8 + lane % 8, k * 2 + matrix / 2)]);
     }
 
-    /// <summary>16 channels from <paramref name="channel"/> on and 16 rows, the rows being k.</summary>
+    /// <summary>A right one: the later k before the later rows.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static UInt4 Along(ArrayView<UInt4> shared, int stage, int row, int k)
+    {
+        int lane = Warp.LaneIdx, matrix = lane / 8;
+        return TensorCore.LoadMatrices(ref shared[stage + Place(row + matrix / 2 * 8 + lane % 8, k * 2 + matrix % 2)]);
+    }
+
+    /// <summary>A right one: 16 channels from <paramref name="channel"/> on and 16 rows, the rows being k.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static UInt4 Across(ArrayView<UInt4> shared, int stage, int channel, int k)
     {
         int lane = Warp.LaneIdx, matrix = lane / 8;
-        return TensorCore.LoadTransposedMatrices(ref shared[stage + Place(k * 16 + matrix / 2 * 8 + lane % 8, channel / TensorCoreTileCuda.Chunk + matrix % 2)]);
+        return TensorCore.LoadTransposedMatrices(ref shared[stage + Place(k * 16 + matrix % 2 * 8 + lane % 8, channel / TensorCoreTileCuda.Chunk + matrix / 2)]);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

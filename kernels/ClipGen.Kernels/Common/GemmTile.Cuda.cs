@@ -39,6 +39,24 @@ internal struct TileEpilogue
         if (Residual.Length > 0) sum += Residual[index];
         return sum;
     }
+
+    /// <summary>The same of four neighbours.</summary>
+    /// <param name="sum">Their sums.</param>
+    /// <param name="bias">Their columns' bias; zeros where there is none.</param>
+    /// <param name="index">Number of the four in the output.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly Float4 Finish(Float4 sum, Float4 bias, long index)
+    {
+        Float4 y = new()
+        {
+            X = DeviceActivation.Apply(Activation, sum.X + bias.X),
+            Y = DeviceActivation.Apply(Activation, sum.Y + bias.Y),
+            Z = DeviceActivation.Apply(Activation, sum.Z + bias.Z),
+            W = DeviceActivation.Apply(Activation, sum.W + bias.W),
+        };
+        if (Residual.Length > 0) y = y.Plus(1, Residual.Cast<Float4>()[index]);
+        return y;
+    }
 }
 
 internal struct TileArguments<A, B> where A : struct, ITileOperand where B : struct, ITileOperand

@@ -22,10 +22,10 @@ internal struct TensorCoreSums
         C7 = TensorCore.Mma(C7, a, Lower(b3)),
     };
 
-    // A 16 x 16 tile as it was loaded is two operands of eight rows.
-    private static UInt2 Upper(UInt4 tile) => new() { X = tile.X, Y = tile.Z };
+    // A 16 x 16 tile of a right operand is two of eight rows, their words side by side: the instruction takes a pair of neighbouring registers.
+    private static UInt2 Upper(UInt4 tile) => new() { X = tile.X, Y = tile.Y };
 
-    private static UInt2 Lower(UInt4 tile) => new() { X = tile.Y, Y = tile.W };
+    private static UInt2 Lower(UInt4 tile) => new() { X = tile.Z, Y = tile.W };
 
     /// <summary>Every tile through a function; lane 4 g + t of a tile has (row g, two columns), (row g + 8, the same).</summary>
     /// <param name="function">The function.</param>

@@ -3,6 +3,16 @@ using ILGPU;
 
 namespace ClipGen.Kernels;
 
+/// <summary>What of a chunk's place in memory its row decides, or its k.</summary>
+internal struct ChunkPart
+{
+    /// <summary>Share of the number of the chunk or of its first element, as the operand counts; −1 where a matrix has nothing there.</summary>
+    public long Place;
+
+    /// <summary>Shares of the line and column of a picture.</summary>
+    public int Line, Column;
+}
+
 /// <summary>An operand of a tensor-core product: bf16 numbers in chunks of eight neighbours, along k or along the rows.</summary>
 internal interface IChunkOperand
 {
@@ -12,8 +22,14 @@ internal interface IChunkOperand
     /// <summary>Where the chunks lie.</summary>
     ArrayView<UInt4> Chunks { get; }
 
+    /// <summary>What a row decides.</summary>
+    ChunkPart RowPart(int row);
+
+    /// <summary>What k decides.</summary>
+    ChunkPart KPart(int k);
+
     /// <summary>Place of the chunk whose first element is (row, k), or −1 where there is nothing but zeros.</summary>
-    long At(int row, int k);
+    long At(ChunkPart row, ChunkPart k);
 }
 
 internal struct TensorCoreArguments<A, B> where A : struct, IChunkOperand where B : struct, IChunkOperand
@@ -24,20 +40,54 @@ internal struct TensorCoreArguments<A, B> where A : struct, IChunkOperand where 
     public TileEpilogue Epilogue;
     public int M, N, K;
 
+    /// <summary>Slices of k that a group goes through; those of the next group go to the next M rows of the output.</summary>
+    public int Slices;
+
+    /// <summary>Tiles from top to bottom, and how many of them are neighbours in the order of the groups.</summary>
+    public int RowTiles, Band;
+
     /// <summary>Columns come in stretches of this many, of which the first <see cref="StretchColumns"/> are stored: what was filled up to whole chunks is left out.</summary>
     public int Stretch, StretchColumns;
+
+    /// <summary>Whether rows of the output and of the residual are whole 16 bytes that lie aligned.</summary>
+    public int Aligned;
+}
+
+internal struct AddSplitsArguments
+{
+    public ArrayView<float> Parts, Output;
+    public TileEpilogue Epilogue;
+    public int Splits, Columns;
 }
 
 internal struct RoundRowsArguments
 {
     public ArrayView<float> Input;
     public ArrayView<UInt4> Output;
-    public int Width, Chunks;
+    public int Width, Chunks, Aligned;
+}
+
+/// <summary>What a thread brings of each slice of an operand: four chunks, whose rows (where k is inner) or whose row (where rows are) stay the same.</summary>
+internal struct ChunkSlots
+{
+    public ChunkPart R0, R1, R2, R3;
+
+    /// <summary>Where the first goes in a stage; the others follow 128 chunks apart.</summary>
+    public int Target;
+
+    /// <summary>k of the first, within a slice.</summary>
+    public int K;
+}
+
+/// <summary>Where a lane finds its rows of an operand's four tiles of 16 rows, in the first half of a stage.</summary>
+internal struct ChunkTiles
+{
+    public int P0, P1, P2, P3;
 }
 
 /// <summary>
 /// Products on tensor cores: 128 x 128 results by four warps of 64 x 64, k in slices of 32 that arrive in shared memory by asynchronous copies, two slices ahead. Chunks lie there permuted (chunk xor row),
-/// so that the eight rows of a matrix lie in different banks.
+/// so that the eight rows of a matrix lie in different banks. Where there are too few tiles to fill a card, k is split over several groups, whose sums a second kernel adds in their order.
 /// </summary>
 internal static class TensorCoreTileCuda
 {
@@ -50,57 +100,96 @@ internal static class TensorCoreTileCuda
     /// <summary>Numbers of a chunk.</summary>
     public const int Chunk = 8;
 
-    private const int Slice = 32;
+    /// <summary>k of a slice.</summary>
+    public const int Slice = 32;
+
     private const int Stages = 3;
     private const int StageChunks = Side * Slice / Chunk;
+
+    // Chunks from the left operand's stages to the right one's.
+    private const int Right = Stages * StageChunks;
 
     // Eight floats longer than a tile's: the eight rows that a warp writes at once lie in different banks.
     private const int ResultRow = Side + 8;
 
     /// <summary>One tile of <c>Y = epilogue(A · Bᵀ)</c>.</summary>
     [CudaKernel(typeof(ChunkRows), typeof(ChunkRows), typeof(ChunkRows), typeof(ChunkColumns), typeof(ChunkColumns), typeof(ChunkRows), typeof(ChunkColumns), typeof(ChunkColumns),
-        typeof(ChunkPatches), typeof(ChunkRows), typeof(ChunkScatter), typeof(ChunkTaps), typeof(ChunkColumns), typeof(ChunkPatchColumns))]
+        typeof(ChunkPatches), typeof(ChunkRows), typeof(ChunkPatches), typeof(ChunkTaps), typeof(ChunkScatter), typeof(ChunkTaps), typeof(ChunkColumns), typeof(ChunkPatchColumns))]
     public static void TensorCoreTile<A, B>(TensorCoreArguments<A, B> a) where A : struct, IChunkOperand where B : struct, IChunkOperand
     {
-        var left = SharedMemory.Allocate<UInt4>(Stages * StageChunks);
-        var right = SharedMemory.Allocate<UInt4>(Stages * StageChunks);
-        int firstRow = Grid.IdxX * Side, firstColumn = Grid.IdxY * Side;
-        int warp = Group.IdxX / GroupReduce.WarpSize, warpRow = warp / 2 * 64, warpColumn = warp % 2 * 64;
-        var inside = firstRow + warpRow < a.M && firstColumn + warpColumn < a.N;
-        TensorCoreSums c0 = default, c1 = default, c2 = default, c3 = default;
+        var shared = SharedMemory.Allocate<UInt4>(2 * Right);
+        // Groups that run at once take neighbouring tiles, a band of rows after the other: what one of them read is still in the cache for the others.
+        int columnTiles = (a.N + Side - 1) / Side, band = Grid.IdxX / (a.Band * columnTiles), within = Grid.IdxX - band * a.Band * columnTiles;
+        var height = a.RowTiles - band * a.Band < a.Band ? a.RowTiles - band * a.Band : a.Band;
+        int tileColumn = within / height, firstRow = (band * a.Band + within - tileColumn * height) * Side, firstColumn = tileColumn * Side;
+        int warp = Group.IdxX / GroupReduce.WarpSize, warpRow = (warp >> 1) * 64, warpColumn = (warp & 1) * 64;
+        var left = SlotsOf(a.Left, firstRow);
+        var right = SlotsOf(a.Right, firstColumn);
+        var leftTiles = TilesOf(a.Left.KIsInner, warpRow, 0, 1);
+        var rightTiles = TilesOf(a.Right.KIsInner, warpColumn, 1, 0);
         var slices = (a.K + Slice - 1) / Slice;
-        for (var slice = 0; slice < Stages - 1; slice++)
-        {
-            Load(a.Left, left, slice, firstRow);
-            Load(a.Right, right, slice, firstColumn);
-            AsyncCopy.Commit();
-        }
-        for (var slice = 0; slice < slices; slice++)
+        int slice = Grid.IdxY * a.Slices, end = slice + a.Slices < slices ? slice + a.Slices : slices;
+        Load(a.Left, left, shared, 0, slice);
+        Load(a.Right, right, shared, Right, slice);
+        AsyncCopy.Commit();
+        Load(a.Left, left, shared, StageChunks, slice + 1);
+        Load(a.Right, right, shared, Right + StageChunks, slice + 1);
+        AsyncCopy.Commit();
+        TensorCoreSums c0 = default, c1 = default, c2 = default, c3 = default;
+        int read = 0, write = 2 * StageChunks;
+        for (; slice < end; slice++)
         {
             AsyncCopy.WaitForAllButNewest();
             // After it, this slice is there for all, and nobody still reads the one before, whose place the next load takes.
             Group.Barrier();
-            Load(a.Left, left, slice + Stages - 1, firstRow);
-            Load(a.Right, right, slice + Stages - 1, firstColumn);
+            UInt4 b0 = Tile(a.Right, shared, Right + read, rightTiles.P0), b1 = Tile(a.Right, shared, Right + read, rightTiles.P1);
+            UInt4 b2 = Tile(a.Right, shared, Right + read, rightTiles.P2), b3 = Tile(a.Right, shared, Right + read, rightTiles.P3);
+            UInt4 a0 = Tile(a.Left, shared, read, leftTiles.P0), a1 = Tile(a.Left, shared, read, leftTiles.P1);
+            UInt4 a2 = Tile(a.Left, shared, read, leftTiles.P2), a3 = Tile(a.Left, shared, read, leftTiles.P3);
+            // While products are under way the rest goes on: the second half of the slice to registers, places of the slice after the next and their copies. Nothing branches in between.
+            c0 = c0.Plus(a0, b0, b1, b2, b3);
+            UInt4 e0 = SecondTile(a.Right, shared, Right + read, rightTiles.P0), e1 = SecondTile(a.Right, shared, Right + read, rightTiles.P1);
+            UInt4 e2 = SecondTile(a.Right, shared, Right + read, rightTiles.P2), e3 = SecondTile(a.Right, shared, Right + read, rightTiles.P3);
+            c1 = c1.Plus(a1, b0, b1, b2, b3);
+            UInt4 d0 = SecondTile(a.Left, shared, read, leftTiles.P0), d1 = SecondTile(a.Left, shared, read, leftTiles.P1);
+            UInt4 d2 = SecondTile(a.Left, shared, read, leftTiles.P2), d3 = SecondTile(a.Left, shared, read, leftTiles.P3);
+            c2 = c2.Plus(a2, b0, b1, b2, b3);
+            Load(a.Left, left, shared, write, slice + 2);
+            c3 = c3.Plus(a3, b0, b1, b2, b3);
+            c0 = c0.Plus(d0, e0, e1, e2, e3);
+            Load(a.Right, right, shared, Right + write, slice + 2);
             AsyncCopy.Commit();
-            if (!inside) continue;
-            var stage = slice % Stages * StageChunks;
-            for (var half = 0; half < 2; half++)
-            {
-                UInt4 b0 = Tile(a.Right, right, stage, warpColumn, half), b1 = Tile(a.Right, right, stage, warpColumn + 16, half);
-                UInt4 b2 = Tile(a.Right, right, stage, warpColumn + 32, half), b3 = Tile(a.Right, right, stage, warpColumn + 48, half);
-                c0 = c0.Plus(Tile(a.Left, left, stage, warpRow, half), b0, b1, b2, b3);
-                c1 = c1.Plus(Tile(a.Left, left, stage, warpRow + 16, half), b0, b1, b2, b3);
-                c2 = c2.Plus(Tile(a.Left, left, stage, warpRow + 32, half), b0, b1, b2, b3);
-                c3 = c3.Plus(Tile(a.Left, left, stage, warpRow + 48, half), b0, b1, b2, b3);
-            }
+            c1 = c1.Plus(d1, e0, e1, e2, e3);
+            c2 = c2.Plus(d2, e0, e1, e2, e3);
+            c3 = c3.Plus(d3, e0, e1, e2, e3);
+            write = Next(write);
+            read = Next(read);
         }
-        // Nobody reads operands any more: their place is the results', 32 rows at a time, so that rows are stored as a whole.
-        var results = left.Cast<float>();
-        Store(a, c0, results, firstRow, firstColumn, warp);
-        Store(a, c1, results, firstRow + 16, firstColumn, warp);
-        Store(a, c2, results, firstRow + 32, firstColumn, warp);
-        Store(a, c3, results, firstRow + 48, firstColumn, warp);
+        // Copies beyond the end are still on their way. Then nobody writes or reads operands any more: their place is the results', 64 rows at a time, so that rows are stored as a whole.
+        AsyncCopy.WaitForAll();
+        var results = shared.Cast<float>();
+        Group.Barrier();
+        Put(results, c0, warp, 0);
+        Put(results, c1, warp, 16);
+        Group.Barrier();
+        Store(a, results, firstRow, firstColumn, warp);
+        Group.Barrier();
+        Put(results, c2, warp, 0);
+        Put(results, c3, warp, 16);
+        Group.Barrier();
+        Store(a, results, firstRow + 32, firstColumn, warp);
+    }
+
+    /// <summary>Sums of groups that split k, added in their order.</summary>
+    [CudaKernel]
+    public static void AddSplits(AddSplitsArguments a)
+    {
+        for (var i = GridStride.First; i < a.Output.Length; i += GridStride.Step)
+        {
+            var sum = 0f;
+            for (var split = 0; split < a.Splits; split++) sum += a.Parts[split * a.Output.Length + i];
+            a.Output[i] = a.Epilogue.Finish(sum, (int)(i % a.Columns), i);
+        }
     }
 
     /// <summary>A thread per chunk: rows of floats as rows of bf16, filled up with zeros to whole chunks.</summary>
@@ -109,14 +198,27 @@ internal static class TensorCoreTileCuda
     {
         for (var i = GridStride.First; i < a.Output.Length; i += GridStride.Step)
         {
-            var row = i / a.Chunks;
-            int column = (int)(i - row * a.Chunks) * Chunk, left = a.Width - column;
-            var from = row * a.Width + column;
             UInt4 chunk = default;
-            chunk.X = Pair(a.Input, from, left);
-            chunk.Y = Pair(a.Input, from + 2, left - 2);
-            chunk.Z = Pair(a.Input, from + 4, left - 4);
-            chunk.W = Pair(a.Input, from + 6, left - 6);
+            if (a.Aligned != 0)
+            {
+                // Rows of whole chunks follow one another without a gap.
+                var input = a.Input.Cast<Float4>();
+                Float4 low = input[2 * i], high = input[2 * i + 1];
+                chunk.X = BFloat16.Pack(low.X, low.Y);
+                chunk.Y = BFloat16.Pack(low.Z, low.W);
+                chunk.Z = BFloat16.Pack(high.X, high.Y);
+                chunk.W = BFloat16.Pack(high.Z, high.W);
+            }
+            else
+            {
+                var row = i / a.Chunks;
+                int column = (int)(i - row * a.Chunks) * Chunk, left = a.Width - column;
+                var from = row * a.Width + column;
+                chunk.X = Pair(a.Input, from, left);
+                chunk.Y = Pair(a.Input, from + 2, left - 2);
+                chunk.Z = Pair(a.Input, from + 4, left - 4);
+                chunk.W = Pair(a.Input, from + 6, left - 6);
+            }
             a.Output[i] = chunk;
         }
     }
@@ -130,42 +232,100 @@ internal static class TensorCoreTileCuda
         return BFloat16.Pack(low, high);
     }
 
-    /// <summary>Begins to copy a slice to its stage: along k 128 rows of four chunks, else 32 rows of sixteen.</summary>
+    private static int Next(int stage) => stage == 2 * StageChunks ? 0 : stage + StageChunks;
+
+    /// <summary>What this thread brings: along k 128 rows of four chunks, 32 rows apart; else 32 rows of sixteen, eight k apart.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Load<T>(T operand, ArrayView<UInt4> shared, int slice, int first) where T : struct, IChunkOperand
+    private static ChunkSlots SlotsOf<T>(T operand, int first) where T : struct, IChunkOperand
     {
-        var stage = slice % Stages * StageChunks;
-        for (var i = Group.IdxX; i < StageChunks; i += Threads)
+        var thread = Group.IdxX;
+        ChunkSlots slots = default;
+        if (operand.KIsInner)
         {
-            int inner = operand.KIsInner ? 4 : Side / Chunk, line = i / inner, chunk = i % inner;
-            var at = operand.KIsInner ? operand.At(first + line, slice * Slice + chunk * Chunk) : operand.At(first + chunk * Chunk, slice * Slice + line);
-            var bytes = at < 0 ? 0 : 16;
-            if (at < 0) at = 0;
-            var chunks = operand.Chunks;
-            AsyncCopy.Copy(ref shared[stage + Place(operand.KIsInner, line, chunk)], ref chunks[at], bytes);
+            int line = thread >> 2, chunk = thread & 3;
+            slots.R0 = operand.RowPart(first + line);
+            slots.R1 = operand.RowPart(first + line + 32);
+            slots.R2 = operand.RowPart(first + line + 64);
+            slots.R3 = operand.RowPart(first + line + 96);
+            slots.Target = Place(true, line, chunk);
+            slots.K = chunk * Chunk;
+        }
+        else
+        {
+            int line = thread >> 4, chunk = thread & 15;
+            slots.R0 = operand.RowPart(first + chunk * Chunk);
+            slots.Target = Place(false, line, chunk);
+            slots.K = line;
+        }
+        return slots;
+    }
+
+    /// <summary>Begins to copy a slice to its stage.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Load<T>(T operand, ChunkSlots slots, ArrayView<UInt4> shared, int stage, int slice) where T : struct, IChunkOperand
+    {
+        int target = stage + slots.Target, k = slice * Slice + slots.K;
+        if (operand.KIsInner)
+        {
+            var part = operand.KPart(k);
+            Copy(operand, operand.At(slots.R0, part), shared, target);
+            Copy(operand, operand.At(slots.R1, part), shared, target + 128);
+            Copy(operand, operand.At(slots.R2, part), shared, target + 256);
+            Copy(operand, operand.At(slots.R3, part), shared, target + 384);
+        }
+        else
+        {
+            Copy(operand, operand.At(slots.R0, operand.KPart(k)), shared, target);
+            Copy(operand, operand.At(slots.R0, operand.KPart(k + 8)), shared, target + 128);
+            Copy(operand, operand.At(slots.R0, operand.KPart(k + 16)), shared, target + 256);
+            Copy(operand, operand.At(slots.R0, operand.KPart(k + 24)), shared, target + 384);
         }
     }
 
-    /// <summary>16 rows and 16 k, from <paramref name="row"/> and the slice's half on: (rows 0 to 7, k 0 to 7), (8 to 15, 0 to 7), (0 to 7, 8 to 15), (8 to 15, 8 to 15).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static UInt4 Tile<T>(T operand, ArrayView<UInt4> shared, int stage, int row, int half) where T : struct, IChunkOperand
+    private static void Copy<T>(T operand, long at, ArrayView<UInt4> shared, int target) where T : struct, IChunkOperand
     {
-        int lane = Warp.LaneIdx, matrix = lane / 8, line = lane % 8;
-        return operand.KIsInner
-            ? TensorCore.LoadMatrices(ref shared[stage + Place(true, row + matrix % 2 * 8 + line, half * 2 + matrix / 2)])
-            : TensorCore.LoadTransposedMatrices(ref shared[stage + Place(false, half * 16 + matrix / 2 * 8 + line, row / Chunk + matrix % 2)]);
+        var chunks = operand.Chunks;
+        AsyncCopy.Copy(ref shared[target], ref chunks[at < 0 ? 0 : at], at < 0 ? 0 : 16);
     }
+
+    /// <summary>Where this lane's row of each tile of 16 rows lies: lane 8 i + r names row r of matrix i, and the matrices are (rows 0 to 7, k 0 to 7) and its neighbours eight rows and eight k further on.</summary>
+    /// <param name="kIsInner">Which way the chunks lie.</param>
+    /// <param name="first">First row of the warp.</param>
+    /// <param name="rowBit">Bit of the matrix's number that means the later rows.</param>
+    /// <param name="kBit">Bit that means the later k. A left operand has rows first, a right one k: as the instruction takes its words.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static ChunkTiles TilesOf(bool kIsInner, int first, int rowBit, int kBit)
+    {
+        int lane = Warp.LaneIdx, matrix = lane >> 3, line = lane & 7, later = matrix >> rowBit & 1, laterK = matrix >> kBit & 1;
+        if (kIsInner)
+        {
+            var place = Place(true, first + later * 8 + line, laterK);
+            return new ChunkTiles { P0 = place, P1 = place + 64, P2 = place + 128, P3 = place + 192 };
+        }
+        var transposed = Place(false, laterK * 8 + line, first / Chunk + later);
+        return new ChunkTiles { P0 = transposed, P1 = transposed ^ 2, P2 = transposed ^ 4, P3 = transposed ^ 6 };
+    }
+
+    /// <summary>16 rows and the first 16 k of a slice.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static UInt4 Tile<T>(T operand, ArrayView<UInt4> shared, int stage, int place) where T : struct, IChunkOperand =>
+        operand.KIsInner ? TensorCore.LoadMatrices(ref shared[stage + place]) : TensorCore.LoadTransposedMatrices(ref shared[stage + place]);
+
+    /// <summary>The same rows and the other 16 k.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static UInt4 SecondTile<T>(T operand, ArrayView<UInt4> shared, int stage, int place) where T : struct, IChunkOperand =>
+        operand.KIsInner ? TensorCore.LoadMatrices(ref shared[stage + (place ^ 2)]) : TensorCore.LoadTransposedMatrices(ref shared[stage + place + 16 * (Side / Chunk)]);
 
     // Eight lines of a matrix: along k two share 128 bytes, else each has 256 of its own.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int Place(bool kIsInner, int line, int chunk) => kIsInner ? line * 4 + (chunk ^ (line >> 1 & 3)) : line * (Side / Chunk) + (chunk ^ (line & 7));
 
-    /// <summary>16 rows of each warp: those of the upper two warps from <paramref name="firstRow"/> on, those of the lower two 64 rows below.</summary>
+    /// <summary>16 rows of each warp: those of the upper two warps in the first 32 rows, those of the lower two in the others.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Store<A, B>(in TensorCoreArguments<A, B> a, TensorCoreSums sums, ArrayView<float> results, int firstRow, int firstColumn, int warp) where A : struct, IChunkOperand where B : struct, IChunkOperand
+    private static void Put(ArrayView<float> results, TensorCoreSums sums, int warp, int row)
     {
-        Group.Barrier();
-        var at = (warp / 2 * 16 + Warp.LaneIdx / 4) * ResultRow + warp % 2 * 64 + Warp.LaneIdx % 4 * 2;
+        var at = ((warp >> 1) * 32 + row + Warp.LaneIdx / 4) * ResultRow + (warp & 1) * 64 + (Warp.LaneIdx & 3) * 2;
         Put(results, at, sums.C0);
         Put(results, at + 8, sums.C1);
         Put(results, at + 16, sums.C2);
@@ -174,18 +334,6 @@ internal static class TensorCoreTileCuda
         Put(results, at + 40, sums.C5);
         Put(results, at + 48, sums.C6);
         Put(results, at + 56, sums.C7);
-        Group.Barrier();
-        // A thread per column; its place among those that are stored.
-        int column = firstColumn + Group.IdxX, stretch = column / a.Stretch, within = column - stretch * a.Stretch, stored = stretch * a.StretchColumns + within;
-        if (column >= a.N || within >= a.StretchColumns) return;
-        var width = a.N / a.Stretch * a.StretchColumns;
-        for (var i = 0; i < 32; i++)
-        {
-            var row = firstRow + i % 16 + i / 16 * 64;
-            if (row >= a.M) continue;
-            var index = (long)row * width + stored;
-            a.Output[index] = a.Epilogue.Finish(results[i * ResultRow + Group.IdxX], stored, index);
-        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -195,6 +343,53 @@ internal static class TensorCoreTileCuda
         results[at + 1] = sums.Y;
         results[at + 8 * ResultRow] = sums.Z;
         results[at + 8 * ResultRow + 1] = sums.W;
+    }
+
+    /// <summary>32 rows from <paramref name="firstRow"/> on and 32 that follow 64 rows below: a warp per row, four columns a lane.</summary>
+    private static void Store<A, B>(in TensorCoreArguments<A, B> a, ArrayView<float> results, int firstRow, int firstColumn, int warp) where A : struct, IChunkOperand where B : struct, IChunkOperand
+    {
+        var column = firstColumn + Warp.LaneIdx * 4;
+        if (column >= a.N) return;
+        var part = (long)Grid.IdxY * a.M;
+        var rows = results.Cast<Float4>();
+        if (a.Aligned != 0)
+        {
+            var output = a.Output.Cast<Float4>();
+            var bias = Float4Of(a.Epilogue.Bias, column);
+            for (var i = warp; i < 64; i += Threads / GroupReduce.WarpSize)
+            {
+                var row = firstRow + (i & 31) + (i >> 5) * 64;
+                if (row >= a.M) return;
+                var at = ((part + row) * a.N + column) >> 2;
+                output[at] = a.Epilogue.Finish(rows[i * (ResultRow / 4) + Warp.LaneIdx], bias, at);
+            }
+            return;
+        }
+        var width = a.N / a.Stretch * a.StretchColumns;
+        for (var i = warp; i < 64; i += Threads / GroupReduce.WarpSize)
+        {
+            var row = firstRow + (i & 31) + (i >> 5) * 64;
+            if (row >= a.M) return;
+            for (var c = column; c < column + 4; c++)
+            {
+                int stretch = c / a.Stretch, place = c - stretch * a.Stretch, stored = stretch * a.StretchColumns + place;
+                if (c >= a.N || place >= a.StretchColumns) continue;
+                var index = (part + row) * width + stored;
+                a.Output[index] = a.Epilogue.Finish(results[i * ResultRow + c - firstColumn], stored, index);
+            }
+        }
+    }
+
+    /// <summary>Four neighbours; zeros of an argument that was left out.</summary>
+    private static Float4 Float4Of(ArrayView<float> values, int at)
+    {
+        Float4 four = default;
+        if (values.Length == 0) return four;
+        four.X = values[at];
+        four.Y = values[at + 1];
+        four.Z = values[at + 2];
+        four.W = values[at + 3];
+        return four;
     }
 }
 
@@ -209,7 +404,13 @@ internal struct ChunkRows : IChunkOperand
     public readonly ArrayView<UInt4> Chunks => Values;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly long At(int row, int k) => row < Rows && k < RowChunks * TensorCoreTileCuda.Chunk ? (long)row * RowChunks + k / TensorCoreTileCuda.Chunk : -1;
+    public readonly ChunkPart RowPart(int row) => new() { Place = row < Rows ? (long)row * RowChunks : -1 };
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly ChunkPart KPart(int k) => new() { Place = k >> 3 < RowChunks ? k >> 3 : -1 };
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly long At(ChunkPart row, ChunkPart k) => row.Place < 0 || k.Place < 0 ? -1 : row.Place + k.Place;
 }
 
 /// <summary>A transposed one, x[k, row], filled up along the rows.</summary>
@@ -223,7 +424,13 @@ internal struct ChunkColumns : IChunkOperand
     public readonly ArrayView<UInt4> Chunks => Values;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly long At(int row, int k) => k < K && row < RowChunks * TensorCoreTileCuda.Chunk ? (long)k * RowChunks + row / TensorCoreTileCuda.Chunk : -1;
+    public readonly ChunkPart RowPart(int row) => new() { Place = row >> 3 < RowChunks ? row >> 3 : -1 };
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly ChunkPart KPart(int k) => new() { Place = k < K ? (long)k * RowChunks : -1 };
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly long At(ChunkPart row, ChunkPart k) => row.Place < 0 || k.Place < 0 ? -1 : row.Place + k.Place;
 }
 
 public sealed partial class CudaBackend
@@ -241,9 +448,12 @@ public sealed partial class CudaBackend
         // One at least: where nothing is copied an address is still formed.
         var memory = Allocate(16 * Math.Max(1, count * each));
         chunks = View(new View<UInt4>(memory, 0, Math.Max(1, count * each)));
-        LaunchOver(TensorCoreTileCuda.RoundRows, count * each, new RoundRowsArguments { Input = View(rows), Output = chunks, Width = width, Chunks = each });
+        LaunchOver(TensorCoreTileCuda.RoundRows, count * each, new RoundRowsArguments { Input = View(rows), Output = chunks, Width = width, Chunks = each, Aligned = width % TensorCoreTileCuda.Chunk == 0 && IsAligned(rows) ? 1 : 0 });
         return memory;
     }
+
+    /// <summary>Whether a view begins at whole 16 bytes; blocks of memory do.</summary>
+    private static bool IsAligned(View<float> view) => view.Offset % 4 == 0;
 
     /// <summary>Tiles of a product over the plane of its results.</summary>
     private void TensorCoreProduct<A, B>(A left, B right, int m, int n, int k, in Epilogue epilogue, View<float> output, int stretch = 0, int stretchColumns = 0) where A : struct, IChunkOperand where B : struct, IChunkOperand
@@ -251,18 +461,34 @@ public sealed partial class CudaBackend
         if (m == 0 || n == 0) return;
         Activations.Require(epilogue.Activation);
         const int side = TensorCoreTileCuda.Side;
-        Launch(TensorCoreTileCuda.TensorCoreTile, new Index2D((m + side - 1) / side, (n + side - 1) / side), TensorCoreTileCuda.Threads, new TensorCoreArguments<A, B>
+        int rowTiles = (m + side - 1) / side, columnTiles = (n + side - 1) / side, slices = (k + TensorCoreTileCuda.Slice - 1) / TensorCoreTileCuda.Slice;
+        var tiles = checked(rowTiles * columnTiles);
+        // A multiprocessor holds two groups. Where there are fewer tiles than that, k is split: at least eight slices each, or bringing the first ones would take longest.
+        var splits = Math.Clamp(Math.Min(2 * accelerator.NumMultiprocessors / tiles, slices / 8), 1, 64);
+        var each = Math.Max(1, (slices + splits - 1) / splits);
+        splits = Math.Max(1, (slices + each - 1) / each);
+        var columns = stretch > 0 ? n / stretch * stretchColumns : n;
+        var finish = new TileEpilogue { Bias = View(epilogue.Bias), Residual = View(epilogue.Residual), Activation = (int)epilogue.Activation };
+        using var memory = splits > 1 ? Allocate(4L * splits * m * columns) : null;
+        var parts = memory is null ? output : new View<float>(memory, 0, (long)splits * m * columns);
+        Launch(TensorCoreTileCuda.TensorCoreTile, new Index2D(tiles, splits), TensorCoreTileCuda.Threads, new TensorCoreArguments<A, B>
         {
             Left = left,
             Right = right,
-            Output = View(output),
-            Epilogue = new TileEpilogue { Bias = View(epilogue.Bias), Residual = View(epilogue.Residual), Activation = (int)epilogue.Activation },
+            Output = View(parts),
+            Epilogue = memory is null ? finish : default,
             M = m,
             N = n,
             K = k,
+            Slices = each,
+            RowTiles = rowTiles,
+            Band = Math.Min(8, rowTiles),
             Stretch = stretch > 0 ? stretch : n,
             StretchColumns = stretch > 0 ? stretchColumns : n,
+            Aligned = columns == n && n % 4 == 0 && IsAligned(parts) && (memory is not null || IsAligned(epilogue.Residual)) ? 1 : 0,
         });
+        if (memory is not null)
+            LaunchOver(TensorCoreTileCuda.AddSplits, (long)m * columns, new AddSplitsArguments { Parts = View(parts), Output = View(output).SubView(0, (long)m * columns), Epilogue = finish, Splits = splits, Columns = columns });
     }
 
     /// <summary>A product of matrices.</summary>

@@ -32,7 +32,7 @@ public sealed partial class CudaBackend : IConv2d
         var filled = shape with { InChannels = Filled(shape.InChannels) };
         using var pictures = Rounded(input, (long)shape.Batch * shape.Height * shape.Width, shape.InChannels, out var x);
         using var taps = Rounded(filter, (long)shape.OutChannels * shape.Kernel * shape.Kernel, shape.InChannels, out var w);
-        TensorCoreProduct(new ChunkPatches { Pictures = x, Geometry = new TileGeometry(filled), Pixels = pixels, K = filled.K },
+        TensorCoreProduct(new ChunkPatches { Pictures = x, Geometry = new ChunkGeometry(filled), Pixels = pixels, K = filled.K },
             new ChunkRows { Values = w, Rows = shape.OutChannels, RowChunks = filled.K / TensorCoreTileCuda.Chunk }, pixels, shape.OutChannels, filled.K, epilogue, output);
     }
 
@@ -55,8 +55,26 @@ public sealed partial class CudaBackend : IConv2d
         var k = checked(views * filled.OutChannels);
         using var gradients = Rounded(outputGradient, (long)shape.Batch * shape.OutHeight * shape.OutWidth, shape.OutChannels, out var dy);
         using var taps = Rounded(filter, (long)shape.OutChannels * shape.Kernel * shape.Kernel, shape.InChannels, out var w);
-        TensorCoreProduct(new ChunkScatter { Gradients = dy, Geometry = new TileGeometry(filled), Pixels = pixels, K = k },
-            new ChunkTaps { Filter = w, Geometry = new TileGeometry(filled), Filters = shape.OutChannels, K = k }, pixels, shape.InChannels, k, default, inputGradient);
+        if (shape is { Stride: 1, Upsample: 1 } && shape.PadBefore < shape.Kernel && shape.PadAfter < shape.Kernel)
+        {
+            // A convolution of the gradients with the filter turned round, which is a simpler walk.
+            var turned = new Conv2dShape
+            {
+                Batch = shape.Batch,
+                Height = shape.OutHeight,
+                Width = shape.OutWidth,
+                InChannels = filled.OutChannels,
+                OutChannels = shape.InChannels,
+                Kernel = shape.Kernel,
+                PadBefore = shape.Kernel - 1 - shape.PadBefore,
+                PadAfter = shape.Kernel - 1 - shape.PadAfter,
+            };
+            TensorCoreProduct(new ChunkPatches { Pictures = dy, Geometry = new ChunkGeometry(turned), Pixels = pixels, K = k },
+                new ChunkTaps { Filter = w, Geometry = new ChunkGeometry(filled), Filters = shape.OutChannels, K = k, IsTurned = 1 }, pixels, shape.InChannels, k, default, inputGradient);
+            return;
+        }
+        TensorCoreProduct(new ChunkScatter { Gradients = dy, Geometry = new ChunkGeometry(filled), Pixels = pixels, K = k },
+            new ChunkTaps { Filter = w, Geometry = new ChunkGeometry(filled), Filters = shape.OutChannels, K = k }, pixels, shape.InChannels, k, default, inputGradient);
     }
 
     /// <inheritdoc/>
@@ -76,7 +94,7 @@ public sealed partial class CudaBackend : IConv2d
         using var gradients = Rounded(outputGradient, pixels, shape.OutChannels, out var dy);
         using var pictures = Rounded(input, (long)shape.Batch * shape.Height * shape.Width, shape.InChannels, out var x);
         TensorCoreProduct(new ChunkColumns { Values = dy, K = pixels, RowChunks = Filled(shape.OutChannels) / TensorCoreTileCuda.Chunk },
-            new ChunkPatchColumns { Pictures = x, Geometry = new TileGeometry(filled), Pixels = pixels, Rows = filled.K }, shape.OutChannels, filled.K, pixels, default, filterGradient, filled.InChannels, shape.InChannels);
+            new ChunkPatchColumns { Pictures = x, Geometry = new ChunkGeometry(filled), Pixels = pixels, Rows = filled.K }, shape.OutChannels, filled.K, pixels, default, filterGradient, filled.InChannels, shape.InChannels);
     }
 }
 
@@ -175,69 +193,5 @@ internal struct TileTaps : ITileOperand
     {
         var (filter, tap) = Geometry.TapOf(k);
         return Filter[((long)filter * Geometry.Kernel * Geometry.Kernel + tap) * Geometry.InChannels + row];
-    }
-}
-
-/// <summary>As <see cref="TilePatches"/>, in chunks of channels.</summary>
-internal struct ChunkPatches : IChunkOperand
-{
-    public ArrayView<UInt4> Pictures;
-    public TileGeometry Geometry;
-    public int Pixels, K;
-
-    public readonly bool KIsInner => true;
-
-    public readonly ArrayView<UInt4> Chunks => Pictures;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly long At(int row, int k) => row < Pixels && k < K ? Geometry.Under(row, k) >> 3 : -1;
-}
-
-/// <summary>As <see cref="TilePatchColumns"/>, in chunks of channels.</summary>
-internal struct ChunkPatchColumns : IChunkOperand
-{
-    public ArrayView<UInt4> Pictures;
-    public TileGeometry Geometry;
-    public int Pixels, Rows;
-
-    public readonly bool KIsInner => false;
-
-    public readonly ArrayView<UInt4> Chunks => Pictures;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly long At(int row, int k) => row < Rows && k < Pixels ? Geometry.Under(k, row) >> 3 : -1;
-}
-
-/// <summary>As <see cref="TileScatter"/>, in chunks of channels.</summary>
-internal struct ChunkScatter : IChunkOperand
-{
-    public ArrayView<UInt4> Gradients;
-    public TileGeometry Geometry;
-    public int Pixels, K;
-
-    public readonly bool KIsInner => true;
-
-    public readonly ArrayView<UInt4> Chunks => Gradients;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly long At(int row, int k) => row < Pixels && k < K ? Geometry.Over(row, k) >> 3 : -1;
-}
-
-/// <summary>As <see cref="TileTaps"/>, in chunks of channels.</summary>
-internal struct ChunkTaps : IChunkOperand
-{
-    public ArrayView<UInt4> Filter;
-    public TileGeometry Geometry;
-    public int Filters, K;
-
-    public readonly bool KIsInner => false;
-
-    public readonly ArrayView<UInt4> Chunks => Filter;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly long At(int row, int k)
-    {
-        var (filter, tap) = Geometry.TapOf(k);
-        return row < Geometry.InChannels && k < K && filter < Filters ? (((long)filter * Geometry.Kernel * Geometry.Kernel + tap) * Geometry.InChannels + row) >> 3 : -1;
     }
 }
