@@ -26,6 +26,8 @@ internal sealed class MatMulCases : IOpCases
             foreach (var (m, n, k) in new[] { (4, 15, 5), (6, 16, 255), (11, 17, 256), (24, 127, 3), (49, 128, 2), (95, 160, 1), (96, 31, 257) })
                 yield return Plain(orientation with { M = m, N = n, K = k });
         }
+        // Few rows that begin at multiples of 16 bytes where all memory is shifted by one float: whole vectors are read, in one round of a group's threads and in three.
+        foreach (var (m, n, k) in new[] { (1, 9, 64), (11, 6, 1028) }) yield return Aligned(m, n, k);
         // So deep that B is packed in three slices of one group of columns.
         yield return Plain(new MatMulShape(2, 70, 20000), Activation.None, bias: true);
         yield return Plain(new MatMulShape(3, 70, 20000, TransposeA: true, TransposeB: true), residualInPlace: true);
@@ -57,6 +59,13 @@ internal sealed class MatMulCases : IOpCases
             op.PackRows(args.Host("w").AsSpan(first * k), first, n - first, packed);
             op.MatMul(args["a"], m, packed, new Epilogue { Bias = args["bias"], Activation = activation, Residual = args["residual"] }, args["y"]);
         }, large);
+    }
+
+    private static OpCase Aligned(int m, int n, int k)
+    {
+        List<CaseBuffer> buffers = [CaseBuffer.Input("a", CaseData.Normal(m * k + 3, 1)), CaseBuffer.Input("w", CaseData.Normal(n * k + 3, 2)), CaseBuffer.Input("bias", CaseData.Normal(n, 3)), CaseBuffer.InOut("y", CaseData.Normal(m * n, 5))];
+        return OpCase.Create<IMatMul>($"MatMulPlain aligned {m}x{n}x{k} Gelu bias residual in place", buffers, For(k), Work(m, n, k),
+            (op, args) => op.MatMulPlain(new MatMulShape(m, n, k), args["a"].Slice(3, m * k), args["w"].Slice(3, n * k), new Epilogue { Bias = args["bias"], Activation = Activation.Gelu, Residual = args["y"] }, args["y"]));
     }
 
     private static OpCase Plain(MatMulShape shape, Activation activation = Activation.None, bool bias = false, bool residualInPlace = false, bool large = false)

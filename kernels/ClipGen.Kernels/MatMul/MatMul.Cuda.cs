@@ -51,6 +51,11 @@ public sealed partial class CudaBackend : IMatMul
             TensorCoreProduct(shape, a, b, epilogue, output);
             return;
         }
+        if (m <= FewRowsCuda.MostRows && !shape.TransposeA && !shape.TransposeB && (long)Math.Max(m, n) * k <= int.MaxValue)
+        {
+            FewRowsProduct(a, b, m, n, k, epilogue, output);
+            return;
+        }
         var (x, w) = (View(a), View(b));
         switch (shape.TransposeA, shape.TransposeB)
         {
