@@ -25,17 +25,39 @@ public sealed partial class CudaBackend : IAttention
         Arguments.Length(valueCache, (long)shape.Batch * shape.MaxLength * width);
         Arguments.Length(lengths, shape.Batch);
         Arguments.Length(output, (long)shape.Batch * width);
-        var threads = ThreadsOf(shape.MaxLength);
-        Launch(AttentionCuda.AttentionDecode, new Index2D(shape.Batch * shape.Heads, ChunksOf(shape.HeadSize, threads)), threads, new AttentionDecodeArguments
+        Arguments.Require((long)shape.Batch * shape.MaxLength * width <= int.MaxValue, $"caches of {shape.Batch} sequences of {shape.MaxLength} x {width} floats: at most 2³¹ in one call");
+        var size = shape.HeadSize;
+        if ((size & 3) == 0 && HasWholeQuads(qkv) && HasWholeQuads(keyCache) && HasWholeQuads(valueCache))
         {
-            Qkv = View(qkv),
-            Keys = View(keyCache),
-            Values = View(valueCache),
+            var quads = size >> 2;
+            Decode(shape, lengths, output, View(keyCache), View(valueCache), new WholeQuads { Values = View(qkv).Cast<Float4>(), Quads = quads }, new WholeQuads { Values = View(keyCache).Cast<Float4>(), Quads = quads }, new WholeQuads { Values = View(valueCache).Cast<Float4>(), Quads = quads }, View(qkv));
+        }
+        else
+        {
+            Decode(shape, lengths, output, View(keyCache), View(valueCache), new PartialQuads { Values = View(qkv), Length = size }, new PartialQuads { Values = View(keyCache), Length = size }, new PartialQuads { Values = View(valueCache), Length = size }, View(qkv));
+        }
+    }
+
+    private void Decode<Q>(in AttentionDecodeShape shape, View<int> lengths, View<float> output, ArrayView<float> keyCache, ArrayView<float> valueCache, Q rows, Q keys, Q values, ArrayView<float> qkv) where Q : struct, IQuads
+    {
+        // Lanes of a key: a power of two that holds its quads, at most a warp.
+        int quads = (shape.HeadSize + 3) >> 2, log = 0;
+        while (1 << log < quads && log < 5) log++;
+        Launch(AttentionDecodeCuda.AttentionDecode, new Index2D(shape.Batch * shape.Heads, (quads + 31) >> 5), AttentionDecodeCuda.Threads, new AttentionDecodeArguments<Q>
+        {
+            Rows = rows,
+            Keys = keys,
+            Values = values,
+            Qkv = qkv,
+            KeyCache = keyCache,
+            ValueCache = valueCache,
             Output = View(output),
             Lengths = View(lengths),
             Faults = faults.Note,
             Heads = shape.Heads,
             Size = shape.HeadSize,
+            Quads = quads,
+            LogLanes = log,
             MaxLength = shape.MaxLength,
             Scale = (float)(1 / Math.Sqrt(shape.HeadSize)),
         });
@@ -139,14 +161,6 @@ internal struct AttentionArguments
     public readonly int Seen(int t) => Causal != 0 ? t + 1 + KeyLength - QueryLength : KeyLength;
 }
 
-internal struct AttentionDecodeArguments
-{
-    public ArrayView<float> Qkv, Keys, Values, Output;
-    public ArrayView<int> Lengths, Faults;
-    public int Heads, Size, MaxLength;
-    public float Scale;
-}
-
 /// <summary>
 /// Attention a row at a time: a group per query (or key, for its gradients), threads over the keys for the scores, then over the channels for the sums. Scores go through shared memory in stretches of
 /// a group's width, with the running maximum and sum of the softmax (Milakov and Gimelshein 2018), so rows may be of any length.
@@ -185,48 +199,6 @@ internal static class AttentionCuda
             max = newMax;
         }
         if (d < a.Size) a.Output[a.OutputAt(head, t) + d] = sum / total;
-    }
-
-    /// <summary>One new query against the cache, after its own key and value went there.</summary>
-    [CudaKernel]
-    public static void AttentionDecode(AttentionDecodeArguments a)
-    {
-        int b = Grid.IdxX / a.Heads, h = Grid.IdxX % a.Heads, d = Grid.IdxY * Group.DimX + Group.IdxX, n = a.Lengths[b], width = a.Heads * a.Size;
-        if (n < 0 || n >= a.MaxLength)
-        {
-            if (Group.IdxX == 0) CudaFaults.Write(a.Faults, CudaFault.Length, b, n, a.MaxLength);
-            return;
-        }
-        var weights = SharedMemory.Allocate<float>(CudaBackend.MostThreads);
-        long query = (long)b * 3 * width + h * a.Size, cache = (long)Grid.IdxX * a.MaxLength * a.Size;
-        if (d < a.Size)
-        {
-            a.Keys[cache + (long)n * a.Size + d] = a.Qkv[query + width + d];
-            a.Values[cache + (long)n * a.Size + d] = a.Qkv[query + 2 * width + d];
-        }
-        float max = float.NegativeInfinity, total = 0, sum = 0;
-        for (var first = 0; first <= n; first += Group.DimX)
-        {
-            var j = first + Group.IdxX;
-            // The newest key from where it came: the groups of other channels may not have stored theirs yet.
-            var score = j < n ? Dot(a.Qkv, query, a.Keys, cache + (long)j * a.Size, a.Size) * a.Scale : j == n ? Dot(a.Qkv, query, a.Qkv, query + width, a.Size) * a.Scale : float.NegativeInfinity;
-            var largest = GroupReduce.Max(score);
-            var newMax = largest > max ? largest : max;
-            var shrink = max == float.NegativeInfinity ? 0 : DeviceMath.Exp(max - newMax);
-            var weight = j <= n ? DeviceMath.Exp(score - newMax) : 0;
-            total = total * shrink + GroupReduce.Sum(weight);
-            weights[Group.IdxX] = weight;
-            Group.Barrier();
-            sum *= shrink;
-            if (d < a.Size)
-            {
-                var end = n + 1 - first < Group.DimX ? n + 1 - first : Group.DimX;
-                for (var i = 0; i < end; i++) sum += weights[i] * (first + i == n ? a.Qkv[query + 2 * width + d] : a.Values[cache + (long)(first + i) * a.Size + d]);
-            }
-            Group.Barrier();
-            max = newMax;
-        }
-        if (d < a.Size) a.Output[(long)b * width + h * a.Size + d] = sum / total;
     }
 
     /// <summary>A query's maximum, sum of exponentials, and Σ output · its gradient, which is the mean that the softmax's gradient takes out.</summary>
