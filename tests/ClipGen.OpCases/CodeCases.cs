@@ -27,6 +27,13 @@ internal sealed class CodeCases : IOpCases
         float[] ties = [1, 3, 2, 3, 2, 2, float.NegativeInfinity, 0];
         yield return OpCase.Create<ISampling>("FilterLogits ties", [CaseBuffer.Input("x", ties), CaseBuffer.Output("y", 8)], Tolerance.Exact, default, (op, args) => op.FilterLogits(args["x"], 1, 8, new SamplingFilter(1, 3, 1), args["y"]));
         yield return OpCase.Create<ISampling>("FilterLogits ties nucleus", [CaseBuffer.Input("x", ties), CaseBuffer.Output("y", 8)], Tolerance.Exact, default, (op, args) => op.FilterLogits(args["x"], 1, 8, new SamplingFilter(1, 3, 0.7f), args["y"]));
+        // More entries stay than are gathered, and more than one digit of places.
+        var wide = new SamplingFilter(1, 4000, 0.999f);
+        yield return OpCase.Create<ISampling>("FilterLogits 1x5000", [CaseBuffer.Input("x", CaseData.Normal(5000, 6)), CaseBuffer.Output("y", 5000)], Tolerance.Exact, default, (op, args) => op.FilterLogits(args["x"], 1, 5000, wide, args["y"]));
+        yield return OpCase.Create<ISampling>("Sample 2x5000", [CaseBuffer.Input("x", CaseData.Normal(2 * 5000, 6)), CaseBuffer.Input("u", CaseData.Uniform(2, 7)), CaseBuffer.IntOutput("y", 2)], Tolerance.Exact, default, (op, args) => op.Sample(args["x"], 2, 5000, wide, args["u"], args.Ints("y")));
+        // Many equals at the border of the nucleus: the first of them stay, found among gathered entries.
+        float[] steps = [.. Enumerable.Range(0, 300).Select(i => (float)(i * 7 % 5))];
+        yield return OpCase.Create<ISampling>("FilterLogits steps nucleus", [CaseBuffer.Input("x", steps), CaseBuffer.Output("y", 300)], Tolerance.Exact, default, (op, args) => op.FilterLogits(args["x"], 1, 300, new SamplingFilter(1, 200, 0.8123f), args["y"]));
         var large = new SamplingFilter(1, 500, 0.95f);
         yield return OpCase.Create<ISampling>("Sample 8x16384", [CaseBuffer.Input("x", CaseData.Normal(8 * 16384, 6, 0, 2)), CaseBuffer.Input("u", CaseData.Uniform(8, 7)), CaseBuffer.IntOutput("y", 8)], Tolerance.Exact, new OpWork("Sample", 0, 4.0 * 8 * 16384), (op, args) => op.Sample(args["x"], 8, 16384, large, args["u"], args.Ints("y")), large: true);
         foreach (var (first, count) in new[] { (0L, 1), (3, 10), ((1L << 34) + 1, 70) })
