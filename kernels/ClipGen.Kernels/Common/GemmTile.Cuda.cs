@@ -69,7 +69,7 @@ internal struct TileArguments<A, B> where A : struct, ITileOperand where B : str
 }
 
 /// <summary>
-/// The float32 register tile that serves products, convolutions and their gradients: 64 x 64 results by 128 threads, eight rows of four each, K in slices of 16 through shared memory.
+/// The float32 register tiles that serve products, convolutions and their gradients: 64 x 64 results by 128 threads, eight rows of four each, K in slices of 16 through shared memory; where results are many, 128 x 64.
 /// One result is one chain of multiply-adds in the order of k: its bits depend on its row of A, its row of B and K alone.
 /// </summary>
 internal static class GemmTileCuda
@@ -80,10 +80,13 @@ internal static class GemmTileCuda
     /// <summary>Threads of its group.</summary>
     public const int Threads = 128;
 
-    private const int Slice = 16;
+    /// <summary>Rows of a wide tile.</summary>
+    public const int WideRows = 128;
+
+    private const int Slice = 16, WideSlice = 8;
 
     // A row of a slice in shared memory: four floats longer, so that neighbouring k lie in other banks and 128-bit reads stay aligned.
-    private const int Row = Side + 4;
+    private const int Row = Side + 4, WideRow = WideRows + 4;
 
     /// <summary>One tile of <c>Y = epilogue(A · Bᵀ)</c>.</summary>
     [CudaKernel(typeof(TileRows), typeof(TileRows), typeof(TileRows), typeof(TileColumns), typeof(TileColumns), typeof(TileRows), typeof(TileColumns), typeof(TileColumns),
@@ -126,6 +129,119 @@ internal static class GemmTileCuda
         Store(a, c6, row + 6, column);
         Store(a, c7, row + 7, column);
     }
+
+    /// <summary>
+    /// One tile of large products: 128 x 64 results, 8 x 8 a thread (rows 4 r and 64 + 4 r on, columns 4 c and 32 + 4 c on), so that four 128-bit reads feed 64 multiply-adds. Slices of 8 in two halves of
+    /// shared memory: the next one comes from global memory to registers while the present one is multiplied, and one barrier a slice is enough. The bits are those of the small tile.
+    /// </summary>
+    [CudaKernel(typeof(TileRows), typeof(TileRows), typeof(TileRows), typeof(TileColumns), typeof(TileColumns), typeof(TileRows), typeof(TileColumns), typeof(TileColumns),
+        typeof(TilePatches), typeof(TileRows), typeof(TileScatter), typeof(TileTaps), typeof(TileColumns), typeof(TilePatchColumns))]
+    public static void GemmTileWide<A, B>(TileArguments<A, B> a) where A : struct, ITileOperand where B : struct, ITileOperand
+    {
+        var left = SharedMemory.Allocate<float>(2 * WideSlice * WideRow);
+        var right = SharedMemory.Allocate<float>(2 * WideSlice * Row);
+        var left4 = left.Cast<Float4>();
+        var right4 = right.Cast<Float4>();
+        int thread = Group.IdxX, firstRow = Grid.IdxX * WideRows, firstColumn = Grid.IdxY * Side;
+        int rows = thread >> 3, columns = thread & 7;
+        Float4 low0 = default, low1 = default, low2 = default, low3 = default, low4 = default, low5 = default, low6 = default, low7 = default;
+        Float4 high0 = default, high1 = default, high2 = default, high3 = default, high4 = default, high5 = default, high6 = default, high7 = default;
+        Float4 leftLow = Four(a.Left, 0, WideRows, firstRow, a.M, 0, a.K), leftHigh = Four(a.Left, 4, WideRows, firstRow, a.M, 0, a.K), next = Four(a.Right, 0, Side, firstColumn, a.N, 0, a.K);
+        StoreFour(a.Left, left, leftLow, 0, WideRows, WideRow, 0);
+        StoreFour(a.Left, left, leftHigh, 4, WideRows, WideRow, 0);
+        StoreFour(a.Right, right, next, 0, Side, Row, 0);
+        Group.Barrier();
+        var half = 0;
+        for (var k = WideSlice; k < a.K + WideSlice; k += WideSlice)
+        {
+            // Beyond the last slice zeros, which nobody multiplies.
+            leftLow = Four(a.Left, 0, WideRows, firstRow, a.M, k, a.K);
+            leftHigh = Four(a.Left, 4, WideRows, firstRow, a.M, k, a.K);
+            next = Four(a.Right, 0, Side, firstColumn, a.N, k, a.K);
+            int leftAt = half * (WideRow / 4) + rows, rightAt = half * (Row / 4) + columns;
+            for (var i = 0; i < WideSlice; i++)
+            {
+                Float4 a0 = left4[leftAt], a1 = left4[leftAt + 16], b0 = right4[rightAt], b1 = right4[rightAt + 8];
+                leftAt += WideRow / 4;
+                rightAt += Row / 4;
+                low0 = low0.Plus(a0.X, b0);
+                high0 = high0.Plus(a0.X, b1);
+                low1 = low1.Plus(a0.Y, b0);
+                high1 = high1.Plus(a0.Y, b1);
+                low2 = low2.Plus(a0.Z, b0);
+                high2 = high2.Plus(a0.Z, b1);
+                low3 = low3.Plus(a0.W, b0);
+                high3 = high3.Plus(a0.W, b1);
+                low4 = low4.Plus(a1.X, b0);
+                high4 = high4.Plus(a1.X, b1);
+                low5 = low5.Plus(a1.Y, b0);
+                high5 = high5.Plus(a1.Y, b1);
+                low6 = low6.Plus(a1.Z, b0);
+                high6 = high6.Plus(a1.Z, b1);
+                low7 = low7.Plus(a1.W, b0);
+                high7 = high7.Plus(a1.W, b1);
+            }
+            half ^= WideSlice;
+            StoreFour(a.Left, left, leftLow, 0, WideRows, WideRow, half);
+            StoreFour(a.Left, left, leftHigh, 4, WideRows, WideRow, half);
+            StoreFour(a.Right, right, next, 0, Side, Row, half);
+            Group.Barrier();
+        }
+        int row = firstRow + rows * 4, column = firstColumn + columns * 4;
+        Store(a, low0, row, column);
+        Store(a, high0, row, column + 32);
+        Store(a, low1, row + 1, column);
+        Store(a, high1, row + 1, column + 32);
+        Store(a, low2, row + 2, column);
+        Store(a, high2, row + 2, column + 32);
+        Store(a, low3, row + 3, column);
+        Store(a, high3, row + 3, column + 32);
+        Store(a, low4, row + 64, column);
+        Store(a, high4, row + 64, column + 32);
+        Store(a, low5, row + 65, column);
+        Store(a, high5, row + 65, column + 32);
+        Store(a, low6, row + 66, column);
+        Store(a, high6, row + 66, column + 32);
+        Store(a, low7, row + 67, column);
+        Store(a, high7, row + 67, column + 32);
+    }
+
+    /// <summary>Four of a thread's elements of a slice, from the <paramref name="first"/>: neighbouring threads read what lies side by side.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Float4 Four<T>(T operand, int first, int side, int firstRow, int rows, int firstK, int length) where T : struct, ITileOperand
+    {
+        return new Float4
+        {
+            X = Element(operand, first, side, firstRow, rows, firstK, length),
+            Y = Element(operand, first + 1, side, firstRow, rows, firstK, length),
+            Z = Element(operand, first + 2, side, firstRow, rows, firstK, length),
+            W = Element(operand, first + 3, side, firstRow, rows, firstK, length),
+        };
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static float Element<T>(T operand, int i, int side, int firstRow, int rows, int firstK, int length) where T : struct, ITileOperand
+    {
+        int row = firstRow + RowOf(operand, i, side), k = firstK + KOf(operand, i, side);
+        return row < rows && k < length ? operand.At(row, k) : 0;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void StoreFour<T>(T operand, ArrayView<float> shared, Float4 values, int first, int side, int stride, int half) where T : struct, ITileOperand
+    {
+        shared[(half + KOf(operand, first, side)) * stride + RowOf(operand, first, side)] = values.X;
+        shared[(half + KOf(operand, first + 1, side)) * stride + RowOf(operand, first + 1, side)] = values.Y;
+        shared[(half + KOf(operand, first + 2, side)) * stride + RowOf(operand, first + 2, side)] = values.Z;
+        shared[(half + KOf(operand, first + 3, side)) * stride + RowOf(operand, first + 3, side)] = values.W;
+    }
+
+    /// <summary>Row of a thread's element i in a slice of so many rows: a row of its own where neighbouring rows lie side by side, otherwise every sixteenth.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int RowOf<T>(T operand, int i, int side) where T : struct, ITileOperand => operand.RowsAreNeighbours ? Group.IdxX & side - 1 : (Group.IdxX >> 3) + 16 * i;
+
+    /// <summary>Its k: of 128 rows all eight are one thread's, of 64 every other.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int KOf<T>(T operand, int i, int side) where T : struct, ITileOperand => !operand.RowsAreNeighbours ? Group.IdxX & 7 : side == Threads ? i : (Group.IdxX >> 6) + 2 * i;
 
     /// <summary>A slice of 64 rows into shared memory, [k, row]; zeros beyond the operand.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -183,8 +299,9 @@ public sealed partial class CudaBackend
     {
         if (m == 0 || n == 0) return;
         Activations.Require(epilogue.Activation);
-        const int side = GemmTileCuda.Side;
-        Launch(GemmTileCuda.GemmTile, new Index2D((m + side - 1) / side, (n + side - 1) / side), GemmTileCuda.Threads, new TileArguments<A, B>
+        const int side = GemmTileCuda.Side, wide = GemmTileCuda.WideRows;
+        int wideRows = (m + wide - 1) / wide, columns = (n + side - 1) / side;
+        var arguments = new TileArguments<A, B>
         {
             Left = left,
             Right = right,
@@ -193,6 +310,9 @@ public sealed partial class CudaBackend
             M = m,
             N = n,
             K = k,
-        });
+        };
+        // Wide tiles only where there are two for every multiprocessor: fewer would leave more of the card empty than small ones lose.
+        if ((long)wideRows * columns >= 2L * accelerator.NumMultiprocessors) Launch(GemmTileCuda.GemmTileWide, new Index2D(wideRows, columns), GemmTileCuda.Threads, arguments);
+        else Launch(GemmTileCuda.GemmTile, new Index2D((m + side - 1) / side, columns), GemmTileCuda.Threads, arguments);
     }
 }
