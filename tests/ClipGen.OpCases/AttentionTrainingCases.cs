@@ -19,6 +19,8 @@ internal sealed class AttentionTrainingCases : IOpCases
             {
                 (1, 1, 32, 1, 1, false), (2, 3, 5, 4, 7, false), (1, 2, 64, 13, 13, true), (2, 1, 33, 50, 50, false), (3, 2, 16, 3, 9, true), (2, 5, 17, 31, 31, true), (1, 1, 130, 20, 33, false),
                 (1, 1, 8, 95, 95, true), (1, 1, 8, 96, 100, true), (2, 3, 8, 97, 97, true), (1, 1, 40, 200, 200, true), (1, 2, 24, 200, 70, false), (1, 1, 260, 100, 100, false), (2, 4, 15, 65, 65, false),
+                // More than one tile of a wide head's keys, and of its queries.
+                (1, 1, 66, 9, 140, true), (1, 1, 66, 140, 20, false),
             })
             {
                 yield return Forward(batch, heads, size, query, key, causal, dropout);
