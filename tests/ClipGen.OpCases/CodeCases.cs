@@ -6,7 +6,7 @@ internal sealed class CodeCases : IOpCases
 {
     public IEnumerable<OpCase> Cases()
     {
-        foreach (var (rows, codes, width) in new[] { (1, 1, 1), (5, 33, 7), (130, 64, 32), (14, 300, 19) })
+        foreach (var (rows, codes, width) in new[] { (1, 1, 1), (5, 33, 7), (130, 64, 32), (14, 300, 19), (40, 300, 5) })
             yield return Nearest($"{rows}x{codes}x{width}", CaseData.Normal(rows * width, 1), CaseData.Normal(codes * width, 2), rows, codes, width);
         // Every code twice: the first of the two must win. And inputs that are codes.
         var half = CaseData.Normal(20 * 6, 3);
