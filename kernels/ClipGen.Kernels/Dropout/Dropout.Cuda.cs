@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using ILGPU;
 
 namespace ClipGen.Kernels;
@@ -22,15 +23,54 @@ internal struct DropoutArguments
 /// <summary>Masks drawn where they are used: ten rounds of Philox are cheaper than reading a stored mask.</summary>
 internal static class DropoutCuda
 {
-    /// <summary><c>y[i] = keep(i) ? x[i] · scale : 0</c>.</summary>
+    /// <summary>
+    /// <c>y[i] = keep(i) ? x[i] · scale : 0</c>. A warp takes 128 neighbours at a time: each lane draws the four numbers of one counter and makes four bits of them, which the lanes that have those elements fetch.
+    /// So numbers are drawn once, and neighbours still read neighbours.
+    /// </summary>
     [CudaKernel]
     public static void Dropout(DropoutArguments a)
     {
-        for (var i = GridStride.First; i < a.Input.Length; i += GridStride.Step)
+        var scale = a.Mask.Scale;
+        var length = a.Input.Length;
+        long first = GridStride.First >> 5 << 7, step = GridStride.Step << 2;
+        for (; first < length; first += step)
         {
-            var factor = a.Mask.Factor(i);
-            // Not a product: infinity times 0 is not 0.
-            a.Output[i] = factor == 0 ? 0 : a.Input[i] * factor;
+            var mine = Kept(a.Mask, (ulong)(first >> 2) + (ulong)Warp.LaneIdx);
+            int from = Warp.LaneIdx >> 2, bit = Warp.LaneIdx & 3;
+            int kept0 = Warp.Shuffle(mine, from) >> bit & 1, kept1 = Warp.Shuffle(mine, from + 8) >> bit & 1, kept2 = Warp.Shuffle(mine, from + 16) >> bit & 1, kept3 = Warp.Shuffle(mine, from + 24) >> bit & 1;
+            var i = first + Warp.LaneIdx;
+            if (i + 96 < length)
+            {
+                float x0 = a.Input[i], x1 = a.Input[i + 32], x2 = a.Input[i + 64], x3 = a.Input[i + 96];
+                a.Output[i] = Scaled(kept0, x0, scale);
+                a.Output[i + 32] = Scaled(kept1, x1, scale);
+                a.Output[i + 64] = Scaled(kept2, x2, scale);
+                a.Output[i + 96] = Scaled(kept3, x3, scale);
+            }
+            else
+            {
+                if (i < length) a.Output[i] = Scaled(kept0, a.Input[i], scale);
+                if (i + 32 < length) a.Output[i + 32] = Scaled(kept1, a.Input[i + 32], scale);
+                if (i + 64 < length) a.Output[i + 64] = Scaled(kept2, a.Input[i + 64], scale);
+            }
         }
     }
+
+    /// <summary>Which of a counter's four elements stay: a bit for each.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int Kept(in DropoutMask mask, ulong block)
+    {
+        if (mask.Probability == 0) return 15;
+        var key = mask.Key;
+        var (x, y, z, w) = Philox.Block((uint)block, (uint)(block >> 32), key.Step, key.Purpose, (uint)key.Seed, (uint)(key.Seed >> 32));
+        return (Stays(x, mask.Probability) ? 1 : 0) | (Stays(y, mask.Probability) ? 2 : 0) | (Stays(z, mask.Probability) ? 4 : 0) | (Stays(w, mask.Probability) ? 8 : 0);
+    }
+
+    /// <summary>Whether the uniform number of these bits is at least the probability, as <see cref="DropoutMask.Factor"/> has it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool Stays(uint bits, float probability) => (bits >> 8) * (1f / (1 << 24)) >= probability;
+
+    // Not a product with 0: infinity times 0 is not 0.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static float Scaled(int kept, float x, float scale) => kept == 0 ? 0 : x * scale;
 }
