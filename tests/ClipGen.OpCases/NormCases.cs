@@ -16,7 +16,7 @@ internal sealed class NormCases : IOpCases
         yield return Layer(2048, 1024, 0, 1, Normalised, large: true);
 
         foreach (var (batch, spatial, channels, groups, activation) in new[]
-            { (1, 1, 32, 32, Activation.None), (2, 6, 64, 32, Activation.None), (2, 35, 96, 32, Activation.Silu), (1, 300, 34, 2, Activation.Silu), (3, 513, 6, 3, Activation.None) })
+            { (1, 1, 32, 32, Activation.None), (2, 6, 64, 32, Activation.None), (2, 35, 96, 32, Activation.Silu), (1, 300, 34, 2, Activation.Silu), (3, 513, 6, 3, Activation.None), (2, 70, 80, 2, Activation.None) })
             yield return Group(batch, spatial, channels, groups, activation, 0, 1, channels == groups && spatial == 1 ? new Tolerance(0, 1e-6, "one element per group: beta exactly, but for the sign of zero") : Normalised);
         yield return Group(1, 400, 64, 32, Activation.None, 1000, 0.1, Normalised);
         yield return Group(2, 300, 6, 3, Activation.Silu, -3000, 1, Normalised);

@@ -8,7 +8,7 @@ internal sealed class ParameterGradientCases : IOpCases
     public IEnumerable<OpCase> Cases()
     {
         // No rows and no columns; few columns, where rows are added side by side; both sides of a block of 128 such rows, of a vector and of a stripe of 1024 columns.
-        foreach (var (rows, columns) in new[] { (0, 5), (4, 0), (1, 1), (3, 7), (127, 64), (128, 65), (129, 63), (517, 16), (2817, 3), (8193, 1), (259, 33), (6, 1023), (131, 1025), (5, 2048) })
+        foreach (var (rows, columns) in new[] { (0, 5), (4, 0), (1, 1), (3, 7), (127, 64), (128, 65), (129, 63), (517, 16), (2817, 3), (8193, 1), (259, 33), (1030, 17), (6, 1023), (131, 1025), (5, 2048) })
             yield return SumColumns(rows, columns);
         foreach (var (rows, columns) in new[] { (65536, 128), (256, 16384), (65536, 3) })
             yield return SumColumns(rows, columns, large: true);

@@ -29,7 +29,21 @@ public sealed partial class CudaBackend : ILayerNorm
         View<float> means = new(memory, 0, rows), rests = new(memory, rows, rows), factors = new(memory, 2L * rows, rows);
         // The parameters' gradients first: dx may take the place of dy.
         Launch(LayerNormCuda.LayerNormStatistics, rows, ThreadsOf(channels), new LayerNormStatisticsArguments { Input = View(input), Means = View(means), Rests = View(rests), Factors = View(factors), Channels = channels, Epsilon = eps });
-        NormParameterGradients(new NormShape(rows, 1, channels, 1), input, default, default, means, rests, factors, outputGradient, Activation.None, gammaGradient, betaGradient);
+        var stripes = StripeShape.Of(rows, channels);
+        var count = 2L * stripes.Blocks * channels;
+        using var blockMemory = Allocate(8 * count);
+        var blockSums = new View<double>(blockMemory, 0, count);
+        Launch(LayerNormCuda.LayerNormParameterGradients, stripes.Groups(1), StripeShape.Threads, new LayerNormParameterArguments
+        {
+            Stripes = stripes,
+            Input = View(input),
+            OutputGradient = View(outputGradient),
+            Means = View(means),
+            Rests = View(rests),
+            Factors = View(factors),
+            BlockSums = View(blockSums),
+        });
+        AddBlocks(blockSums, stripes.Blocks, channels, gammaGradient, betaGradient, channels);
         Launch(LayerNormCuda.LayerNormBackward, rows, ThreadsOf(channels), new LayerNormBackwardArguments
         {
             Input = View(input),
@@ -56,6 +70,13 @@ internal struct LayerNormStatisticsArguments
     public ArrayView<float> Input, Means, Rests, Factors;
     public int Channels;
     public float Epsilon;
+}
+
+internal struct LayerNormParameterArguments
+{
+    public StripeShape Stripes;
+    public ArrayView<float> Input, OutputGradient, Means, Rests, Factors;
+    public ArrayView<double> BlockSums;
 }
 
 internal struct LayerNormBackwardArguments
@@ -90,6 +111,37 @@ internal static class LayerNormCuda
         a.Means[Grid.IdxX] = origin;
         a.Rests[Grid.IdxX] = shift;
         a.Factors[Grid.IdxX] = factor;
+    }
+
+    /// <summary>A group per stripe of channels and block of rows: Σ dy · x̂ and Σ dy of every channel. [block, 2, channel]</summary>
+    [CudaKernel]
+    public static void LayerNormParameterGradients(LayerNormParameterArguments a)
+    {
+        var place = a.Stripes.Place();
+        int channels = a.Stripes.Columns, lanes = a.Stripes.Lanes;
+        double product = 0, sum = 0;
+        var row = place.Row;
+        long at = row * channels + place.Column, step = (long)lanes * channels;
+        for (; row + lanes < place.End; row += 2 * lanes)
+        {
+            float x0 = a.Input[at], x1 = a.Input[at + step], y0 = a.OutputGradient[at], y1 = a.OutputGradient[at + step];
+            float normal0 = (x0 - a.Means[row] - a.Rests[row]) * a.Factors[row], normal1 = (x1 - a.Means[row + lanes] - a.Rests[row + lanes]) * a.Factors[row + lanes];
+            product += (double)(y0 * normal0) + y1 * normal1;
+            sum += (double)y0 + y1;
+            at += 2 * step;
+        }
+        if (row < place.End)
+        {
+            var gradient = a.OutputGradient[at];
+            product += gradient * ((a.Input[at] - a.Means[row] - a.Rests[row]) * a.Factors[row]);
+            sum += gradient;
+        }
+        product = StripeReduce.Sum(product, a.Stripes.Shift);
+        sum = StripeReduce.Sum(sum, a.Stripes.Shift);
+        if (!place.Inside || place.Lane != 0) return;
+        var to = (long)place.Block * 2 * channels + place.Column;
+        a.BlockSums[to] = product;
+        a.BlockSums[to + channels] = sum;
     }
 
     /// <summary><c>dx = (g − mean(g) − x̂ · mean(g · x̂)) · factor</c> with g = dy · gamma.</summary>
