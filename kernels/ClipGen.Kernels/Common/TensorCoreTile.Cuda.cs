@@ -6,8 +6,8 @@ namespace ClipGen.Kernels;
 /// <summary>What of a chunk's place in memory its row decides, or its k.</summary>
 internal struct ChunkPart
 {
-    /// <summary>Share of the number of the chunk or of its first element, as the operand counts; −1 where a matrix has nothing there.</summary>
-    public long Place;
+    /// <summary>Share of the chunk's number; −1 where a matrix has nothing there.</summary>
+    public int Place;
 
     /// <summary>Shares of the line and column of a picture.</summary>
     public int Line, Column;
@@ -29,7 +29,7 @@ internal interface IChunkOperand
     ChunkPart KPart(int k);
 
     /// <summary>Place of the chunk whose first element is (row, k), or −1 where there is nothing but zeros.</summary>
-    long At(ChunkPart row, ChunkPart k);
+    int At(ChunkPart row, ChunkPart k);
 }
 
 internal struct TensorCoreArguments<A, B> where A : struct, IChunkOperand where B : struct, IChunkOperand
@@ -136,6 +136,8 @@ internal static class TensorCoreTileCuda
         Load(a.Right, right, shared, Right + StageChunks, slice + 1);
         AsyncCopy.Commit();
         TensorCoreSums c0 = default, c1 = default, c2 = default, c3 = default;
+        // The second half of the slice before: multiplied while the first half of this one goes to registers, as this one's second half does while its first is multiplied. Nothing waits for shared memory.
+        UInt4 d0 = default, d1 = default, d2 = default, d3 = default, e0 = default, e1 = default, e2 = default, e3 = default;
         int read = 0, write = 2 * StageChunks;
         for (; slice < end; slice++)
         {
@@ -146,25 +148,32 @@ internal static class TensorCoreTileCuda
             UInt4 b2 = Tile(a.Right, shared, Right + read, rightTiles.P2), b3 = Tile(a.Right, shared, Right + read, rightTiles.P3);
             UInt4 a0 = Tile(a.Left, shared, read, leftTiles.P0), a1 = Tile(a.Left, shared, read, leftTiles.P1);
             UInt4 a2 = Tile(a.Left, shared, read, leftTiles.P2), a3 = Tile(a.Left, shared, read, leftTiles.P3);
-            // While products are under way the rest goes on: the second half of the slice to registers, places of the slice after the next and their copies. Nothing branches in between.
-            c0 = c0.Plus(a0, b0, b1, b2, b3);
-            UInt4 e0 = SecondTile(a.Right, shared, Right + read, rightTiles.P0), e1 = SecondTile(a.Right, shared, Right + read, rightTiles.P1);
-            UInt4 e2 = SecondTile(a.Right, shared, Right + read, rightTiles.P2), e3 = SecondTile(a.Right, shared, Right + read, rightTiles.P3);
-            c1 = c1.Plus(a1, b0, b1, b2, b3);
-            UInt4 d0 = SecondTile(a.Left, shared, read, leftTiles.P0), d1 = SecondTile(a.Left, shared, read, leftTiles.P1);
-            UInt4 d2 = SecondTile(a.Left, shared, read, leftTiles.P2), d3 = SecondTile(a.Left, shared, read, leftTiles.P3);
-            c2 = c2.Plus(a2, b0, b1, b2, b3);
-            Load(a.Left, left, shared, write, slice + 2);
-            c3 = c3.Plus(a3, b0, b1, b2, b3);
             c0 = c0.Plus(d0, e0, e1, e2, e3);
-            Load(a.Right, right, shared, Right + write, slice + 2);
-            AsyncCopy.Commit();
             c1 = c1.Plus(d1, e0, e1, e2, e3);
             c2 = c2.Plus(d2, e0, e1, e2, e3);
             c3 = c3.Plus(d3, e0, e1, e2, e3);
+            e0 = SecondTile(a.Right, shared, Right + read, rightTiles.P0);
+            e1 = SecondTile(a.Right, shared, Right + read, rightTiles.P1);
+            e2 = SecondTile(a.Right, shared, Right + read, rightTiles.P2);
+            e3 = SecondTile(a.Right, shared, Right + read, rightTiles.P3);
+            d0 = SecondTile(a.Left, shared, read, leftTiles.P0);
+            d1 = SecondTile(a.Left, shared, read, leftTiles.P1);
+            d2 = SecondTile(a.Left, shared, read, leftTiles.P2);
+            d3 = SecondTile(a.Left, shared, read, leftTiles.P3);
+            c0 = c0.Plus(a0, b0, b1, b2, b3);
+            Load(a.Left, left, shared, write, slice + 2);
+            c1 = c1.Plus(a1, b0, b1, b2, b3);
+            Load(a.Right, right, shared, Right + write, slice + 2);
+            AsyncCopy.Commit();
+            c2 = c2.Plus(a2, b0, b1, b2, b3);
+            c3 = c3.Plus(a3, b0, b1, b2, b3);
             write = Next(write);
             read = Next(read);
         }
+        c0 = c0.Plus(d0, e0, e1, e2, e3);
+        c1 = c1.Plus(d1, e0, e1, e2, e3);
+        c2 = c2.Plus(d2, e0, e1, e2, e3);
+        c3 = c3.Plus(d3, e0, e1, e2, e3);
         // Copies beyond the end are still on their way. Then nobody writes or reads operands any more: their place is the results', 64 rows at a time, so that rows are stored as a whole.
         AsyncCopy.WaitForAll();
         var results = shared.Cast<float>();
@@ -283,7 +292,7 @@ internal static class TensorCoreTileCuda
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Copy<T>(T operand, long at, ArrayView<UInt4> shared, int target) where T : struct, IChunkOperand
+    private static void Copy<T>(T operand, int at, ArrayView<UInt4> shared, int target) where T : struct, IChunkOperand
     {
         var chunks = operand.Chunks;
         AsyncCopy.Copy(ref shared[target], ref chunks[at < 0 ? 0 : at], at < 0 ? 0 : 16);
@@ -404,13 +413,13 @@ internal struct ChunkRows : IChunkOperand
     public readonly ArrayView<UInt4> Chunks => Values;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly ChunkPart RowPart(int row) => new() { Place = row < Rows ? (long)row * RowChunks : -1 };
+    public readonly ChunkPart RowPart(int row) => new() { Place = row < Rows ? row * RowChunks : -1 };
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly ChunkPart KPart(int k) => new() { Place = k >> 3 < RowChunks ? k >> 3 : -1 };
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly long At(ChunkPart row, ChunkPart k) => row.Place < 0 || k.Place < 0 ? -1 : row.Place + k.Place;
+    public readonly int At(ChunkPart row, ChunkPart k) => row.Place < 0 | k.Place < 0 ? -1 : row.Place + k.Place;
 }
 
 /// <summary>A transposed one, x[k, row], filled up along the rows.</summary>
@@ -427,10 +436,10 @@ internal struct ChunkColumns : IChunkOperand
     public readonly ChunkPart RowPart(int row) => new() { Place = row >> 3 < RowChunks ? row >> 3 : -1 };
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly ChunkPart KPart(int k) => new() { Place = k < K ? (long)k * RowChunks : -1 };
+    public readonly ChunkPart KPart(int k) => new() { Place = k < K ? k * RowChunks : -1 };
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly long At(ChunkPart row, ChunkPart k) => row.Place < 0 || k.Place < 0 ? -1 : row.Place + k.Place;
+    public readonly int At(ChunkPart row, ChunkPart k) => row.Place < 0 | k.Place < 0 ? -1 : row.Place + k.Place;
 }
 
 public sealed partial class CudaBackend
@@ -445,6 +454,7 @@ public sealed partial class CudaBackend
     private DeviceMemory Rounded(View<float> rows, long count, int width, out ArrayView<UInt4> chunks)
     {
         var each = Filled(width) / TensorCoreTileCuda.Chunk;
+        Arguments.Require(count * each <= int.MaxValue, $"{count} rows of {width} floats: kernels count an operand's chunks of eight in 31 bits", nameof(BFloat16Products));
         // One at least: where nothing is copied an address is still formed.
         var memory = Allocate(16 * Math.Max(1, count * each));
         chunks = View(new View<UInt4>(memory, 0, Math.Max(1, count * each)));

@@ -27,7 +27,7 @@ internal readonly struct ChunkGeometry(in Conv2dShape shape)
     public ChunkPart OutputPixel(int pixel, bool exists)
     {
         int rest = outWidth.Of(pixel), column = pixel - rest * outputWidth, picture = outHeight.Of(rest), line = rest - picture * outputHeight;
-        return new ChunkPart { Place = (long)picture * height.Divisor, Line = exists ? line * stride.Divisor - pad : Outside, Column = column * stride.Divisor - pad };
+        return new ChunkPart { Place = picture * height.Divisor, Line = exists ? line * stride.Divisor - pad : Outside, Column = column * stride.Divisor - pad };
     }
 
     /// <summary>A tap and channel, k = (i, j, c).</summary>
@@ -35,16 +35,16 @@ internal readonly struct ChunkGeometry(in Conv2dShape shape)
     public ChunkPart Tap(int k, bool exists)
     {
         int tap = inChannels.Of(k), line = kernel.Of(tap);
-        return new ChunkPart { Place = k - tap * inChannels.Divisor, Line = exists ? line : Outside, Column = tap - line * kernel.Divisor };
+        return new ChunkPart { Place = k - tap * inChannels.Divisor >> 3, Line = exists ? line : Outside, Column = tap - line * kernel.Divisor };
     }
 
     /// <summary>The chunk of the picture under a tap of an output pixel; −1 outside the picture.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public long Under(ChunkPart pixel, ChunkPart tap)
+    public int Under(ChunkPart pixel, ChunkPart tap)
     {
         int line = pixel.Line + tap.Line, column = pixel.Column + tap.Column;
         // Chosen, not branched: products go on meanwhile.
-        var place = (((pixel.Place + (line >> enlarged)) * inWidth + (column >> enlarged)) * inChannels.Divisor + tap.Place) >> 3;
+        var place = ((pixel.Place + (line >> enlarged)) * inWidth + (column >> enlarged)) * (inChannels.Divisor >> 3) + tap.Place;
         return (uint)line < (uint)fullHeight & (uint)column < (uint)fullWidth ? place : -1;
     }
 
@@ -53,7 +53,7 @@ internal readonly struct ChunkGeometry(in Conv2dShape shape)
     public ChunkPart InputPixel(int pixel, bool exists)
     {
         int rest = width.Of(pixel), column = pixel - rest * inWidth, picture = height.Of(rest), line = rest - picture * height.Divisor;
-        return new ChunkPart { Place = (long)picture * outputHeight, Line = exists ? (line << enlarged) + pad : Outside, Column = (column << enlarged) + pad };
+        return new ChunkPart { Place = picture * outputHeight, Line = exists ? (line << enlarged) + pad : Outside, Column = (column << enlarged) + pad };
     }
 
     /// <summary>Where k = (copy, i, j, o) leads from an input pixel.</summary>
@@ -61,29 +61,29 @@ internal readonly struct ChunkGeometry(in Conv2dShape shape)
     public ChunkPart Way(int k, bool exists)
     {
         int view = outChannels.Of(k), copy = taps.Of(view), tap = view - copy * taps.Divisor, line = kernel.Of(tap), copyLine = copy >> enlarged;
-        return new ChunkPart { Place = k - view * outChannels.Divisor, Line = exists ? copyLine - line : Outside, Column = copy - (copyLine << enlarged) - (tap - line * kernel.Divisor) };
+        return new ChunkPart { Place = k - view * outChannels.Divisor >> 3, Line = exists ? copyLine - line : Outside, Column = copy - (copyLine << enlarged) - (tap - line * kernel.Divisor) };
     }
 
     /// <summary>The chunk of the output that looked at an input pixel that way; −1 where none did.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public long Over(ChunkPart pixel, ChunkPart way)
+    public int Over(ChunkPart pixel, ChunkPart way)
     {
         int line = pixel.Line + way.Line, column = pixel.Column + way.Column;
         int outLine = stride.Of(line), outColumn = stride.Of(column);
-        var place = (((pixel.Place + outLine) * outputWidth + outColumn) * outChannels.Divisor + way.Place) >> 3;
+        var place = ((pixel.Place + outLine) * outputWidth + outColumn) * (outChannels.Divisor >> 3) + way.Place;
         return line >= 0 & column >= 0 & outLine * stride.Divisor == line & outColumn * stride.Divisor == column & outLine < outputHeight & outColumn < outputWidth ? place : -1;
     }
 
-    /// <summary>First element of the filter's row that k = (copy, i, j, o) means; −1 where there is no such filter.</summary>
+    /// <summary>First chunk of the filter's row that k = (copy, i, j, o) means; −1 where there is no such filter.</summary>
     /// <param name="k">k.</param>
     /// <param name="filters">Filters, not filled up.</param>
     /// <param name="isTurned">1 where the taps are counted from the last one.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public long FilterRow(int k, int filters, int isTurned)
+    public int FilterRow(int k, int filters, int isTurned)
     {
         int view = outChannels.Of(k), filter = k - view * outChannels.Divisor, tap = view - taps.Of(view) * taps.Divisor;
         tap = isTurned != 0 ? taps.Divisor - 1 - tap : tap;
-        var first = ((long)filter * taps.Divisor + tap) * inChannels.Divisor;
+        var first = (filter * taps.Divisor + tap) * (inChannels.Divisor >> 3);
         return filter < filters ? first : -1;
     }
 }
@@ -106,7 +106,7 @@ internal struct ChunkPatches : IChunkOperand
     public readonly ChunkPart KPart(int k) => Geometry.Tap(k, k < K);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly long At(ChunkPart row, ChunkPart k) => Geometry.Under(row, k);
+    public readonly int At(ChunkPart row, ChunkPart k) => Geometry.Under(row, k);
 }
 
 /// <summary>As <see cref="TilePatchColumns"/>, in chunks of channels.</summary>
@@ -127,7 +127,7 @@ internal struct ChunkPatchColumns : IChunkOperand
     public readonly ChunkPart KPart(int k) => Geometry.OutputPixel(k, k < Pixels);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly long At(ChunkPart row, ChunkPart k) => Geometry.Under(k, row);
+    public readonly int At(ChunkPart row, ChunkPart k) => Geometry.Under(k, row);
 }
 
 /// <summary>As <see cref="TileScatter"/>, in chunks of channels.</summary>
@@ -148,7 +148,7 @@ internal struct ChunkScatter : IChunkOperand
     public readonly ChunkPart KPart(int k) => Geometry.Way(k, k < K);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly long At(ChunkPart row, ChunkPart k) => Geometry.Over(row, k);
+    public readonly int At(ChunkPart row, ChunkPart k) => Geometry.Over(row, k);
 }
 
 /// <summary>As <see cref="TileTaps"/>, in chunks of channels.</summary>
@@ -163,7 +163,7 @@ internal struct ChunkTaps : IChunkOperand
     public readonly ArrayView<UInt4> Chunks => Filter;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly ChunkPart RowPart(int row) => new() { Place = row < Geometry.InChannels ? row : -1 };
+    public readonly ChunkPart RowPart(int row) => new() { Place = row < Geometry.InChannels ? row >> 3 : -1 };
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly ChunkPart KPart(int k)
@@ -173,9 +173,9 @@ internal struct ChunkTaps : IChunkOperand
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly long At(ChunkPart row, ChunkPart k)
+    public readonly int At(ChunkPart row, ChunkPart k)
     {
-        var place = (row.Place + k.Place) >> 3;
+        var place = row.Place + k.Place;
         return row.Place < 0 | k.Place < 0 ? -1 : place;
     }
 }
