@@ -13,8 +13,9 @@ public sealed partial class CudaBackend
         using var q = RoundedHeads(s, query, s.QueryLength, s.QueryStride, out var queries);
         using var k = RoundedHeads(s, key, s.KeyLength, s.KeyStride, out var keys);
         using var v = RoundedHeads(s, value, s.KeyLength, s.KeyStride, out var values);
+        using var bits = WeightBits(s, dropout, out var kept);
         Launch(AttentionTensorCoreCuda.AttentionTensorCore, new Index2D(s.Batch * s.Heads, TilesOf(s.QueryLength)), AttentionTensorCoreCuda.Threads,
-            TensorCoreArgumentsOf(s, dropout, queries, keys, values) with { Output = View(output), Stride = s.OutputStride });
+            TensorCoreArgumentsOf(s, dropout, kept, queries, keys, values) with { Output = View(output), Stride = s.OutputStride });
     }
 
     private void TensorCoreAttentionBackward(in AttentionShape s, in DropoutMask dropout, View<float> query, View<float> key, View<float> value, View<float> output, View<float> outputGradient,
@@ -24,12 +25,13 @@ public sealed partial class CudaBackend
         using var k = RoundedHeads(s, key, s.KeyLength, s.KeyStride, out var keys);
         using var v = RoundedHeads(s, value, s.KeyLength, s.KeyStride, out var values);
         using var g = RoundedHeads(s, outputGradient, s.QueryLength, s.OutputStride, out var gradients);
+        using var bits = WeightBits(s, dropout, out var kept);
         int heads = s.Batch * s.Heads;
         // A tile of columns is read as a whole, the last one beyond the end.
         var rows = (long)heads * s.QueryLength + 2 * AttentionTensorCoreCuda.Side;
         using var memory = Allocate(8 * rows);
         View<float> logSums = new(memory, 0, rows), deltas = new(memory, rows, rows);
-        var arguments = TensorCoreArgumentsOf(s, dropout, queries, keys, values) with { OutputGradient = gradients, LogSums = View(logSums), Deltas = View(deltas) };
+        var arguments = TensorCoreArgumentsOf(s, dropout, kept, queries, keys, values) with { OutputGradient = gradients, LogSums = View(logSums), Deltas = View(deltas) };
         Launch(AttentionTensorCoreCuda.AttentionTensorCore, new Index2D(heads, TilesOf(s.QueryLength)), AttentionTensorCoreCuda.Threads, arguments with { Deltas = default });
         Launch(AttentionTensorCoreCuda.AttentionDeltas, new Index2D(heads, s.QueryLength), GroupReduce.WarpSize, new AttentionDeltaArguments
         {
@@ -45,12 +47,13 @@ public sealed partial class CudaBackend
         Launch(AttentionTensorCoreCuda.AttentionTensorCoreKeyGradient, new Index2D(heads, TilesOf(s.KeyLength)), AttentionTensorCoreCuda.Threads, arguments with { Output = View(keyGradient), ValueGradient = View(valueGradient), Stride = s.KeyStride });
     }
 
-    private static AttentionTensorCoreArguments TensorCoreArgumentsOf(in AttentionShape s, in DropoutMask dropout, ArrayView<UInt4> query, ArrayView<UInt4> key, ArrayView<UInt4> value) => new()
+    private static AttentionTensorCoreArguments TensorCoreArgumentsOf(in AttentionShape s, in DropoutMask dropout, ArrayView<uint> kept, ArrayView<UInt4> query, ArrayView<UInt4> key, ArrayView<UInt4> value) => new()
     {
         Query = query,
         Key = key,
         Value = value,
-        Dropout = dropout,
+        Kept = kept,
+        KeptScale = dropout.Scale,
         Heads = s.Heads,
         Size = s.HeadSize,
         QueryLength = s.QueryLength,
@@ -59,16 +62,30 @@ public sealed partial class CudaBackend
         Scale = (float)(1 / Math.Sqrt(s.HeadSize)),
     };
 
+    /// <summary>Which weights a dropout keeps. Tiles reach beyond the last row and column.</summary>
+    private DeviceMemory? WeightBits(in AttentionShape s, in DropoutMask dropout, out ArrayView<uint> kept) =>
+        DropoutBits(dropout, (long)s.Batch * s.Heads * s.QueryLength * s.KeyLength, AttentionTensorCoreCuda.Side * (s.KeyLength + 2L), out kept);
+
     private static int TilesOf(int length) => (length + AttentionTensorCoreCuda.Side - 1) / AttentionTensorCoreCuda.Side;
 
     /// <summary>Every head's rows side by side, in bf16, filled up with zeros to 64 channels.</summary>
     private DeviceMemory RoundedHeads(in AttentionShape s, View<float> x, int length, int stride, out ArrayView<UInt4> chunks)
     {
         var count = (long)s.Batch * s.Heads * length * AttentionTensorCoreCuda.RowChunks;
+        Arguments.Require(count <= int.MaxValue, $"{s.Batch} x {s.Heads} heads of {length} rows: kernels count their chunks of eight in 31 bits", nameof(Attention));
         // One at least: where nothing is copied an address is still formed.
         var memory = Allocate(16 * Math.Max(1, count));
         chunks = View(new View<UInt4>(memory, 0, Math.Max(1, count)));
-        LaunchOver(AttentionTensorCoreCuda.RoundHeads, count, new RoundHeadsArguments { Input = View(x), Output = chunks, Heads = s.Heads, Size = s.HeadSize, Length = length, Stride = stride });
+        LaunchOver(AttentionTensorCoreCuda.RoundHeads, count, new RoundHeadsArguments
+        {
+            Input = View(x),
+            Output = chunks,
+            Heads = new QuickDivision(s.Heads),
+            Length = new QuickDivision(Math.Max(1, length)),
+            Size = s.HeadSize,
+            Stride = stride,
+            Aligned = s.HeadSize % TensorCoreTileCuda.Chunk == 0 && stride % 4 == 0 && HasWholeQuads(x) ? 1 : 0,
+        });
         return memory;
     }
 }
@@ -77,7 +94,8 @@ internal struct RoundHeadsArguments
 {
     public ArrayView<float> Input;
     public ArrayView<UInt4> Output;
-    public int Heads, Size, Length, Stride;
+    public QuickDivision Heads, Length;
+    public int Size, Stride, Aligned;
 }
 
 internal struct AttentionDeltaArguments
@@ -90,9 +108,9 @@ internal struct AttentionTensorCoreArguments
 {
     public ArrayView<UInt4> Query, Key, Value, OutputGradient;
     public ArrayView<float> Output, ValueGradient, LogSums, Deltas;
-    public DropoutMask Dropout;
+    public ArrayView<uint> Kept;
     public int Heads, Size, QueryLength, KeyLength, Stride, Causal;
-    public float Scale;
+    public float Scale, KeptScale;
 
     /// <summary>Keys that a query sees; none for a row that only fills up a tile.</summary>
     public readonly int Seen(int query) => query >= QueryLength ? 0 : Causal != 0 ? query + 1 + KeyLength - QueryLength : KeyLength;
@@ -154,7 +172,7 @@ internal static class AttentionTensorCoreCuda
             maxUpper = newUpper;
             maxLower = newLower;
             if (a.Output.Length == 0) continue;
-            weights = weights.Map(new Dropped { Kept = Kept(a.Dropout, MaskAt(a, head, upper, tile * Side + column), a.KeyLength, 1), Scale = a.Dropout.Scale }, 0);
+            weights = weights.Map(new Dropped { Kept = Kept(a.Kept, MaskAt(a, head, upper, tile * Side + column), a.KeyLength, 1), Scale = a.KeptScale }, 0);
             output = output.Map(new Scaled { Upper = shrinkUpper, Lower = shrinkLower }, 0);
             output = AddProducts(output, weights, value, stage);
         }
@@ -209,7 +227,7 @@ internal static class AttentionTensorCoreCuda
             Load(a.Value, value, TileChunks - stage, head, (tile + 1) * Side, a.KeyLength);
             AsyncCopy.Commit();
             var weights = Products(query, 0, rows, key, stage).Map(scoring, tile * Side + column).Map(exponents, 0);
-            var through = Products(gradient, 0, rows, value, stage).Map(new Dropped { Kept = Kept(a.Dropout, MaskAt(a, head, upper, tile * Side + column), a.KeyLength, 1), Scale = a.Dropout.Scale }, 0);
+            var through = Products(gradient, 0, rows, value, stage).Map(new Dropped { Kept = Kept(a.Kept, MaskAt(a, head, upper, tile * Side + column), a.KeyLength, 1), Scale = a.KeptScale }, 0);
             var scores = weights.Zip(through, gradients, 0);
             sums = AddProducts(sums, scores, key, stage);
         }
@@ -247,7 +265,7 @@ internal static class AttentionTensorCoreCuda
             AsyncCopy.Commit();
             var weights = Products(key, 0, rows, query, stage)
                 .Map(new ColumnWeights { LogSums = a.LogSums.SubView(row + from + column, Side), Upper = firstUpper - from - column, Lower = firstLower - from - column, End = a.QueryLength - from - column, Scale = a.Scale * Log2E }, 0);
-            var dropped = new Dropped { Kept = Kept(a.Dropout, MaskAt(a, head, from + column, upper), 1, a.KeyLength), Scale = a.Dropout.Scale };
+            var dropped = new Dropped { Kept = Kept(a.Kept, MaskAt(a, head, from + column, upper), 1, a.KeyLength), Scale = a.KeptScale };
             valueSums = AddProducts(valueSums, weights.Map(dropped, 0), gradient, stage);
             var scores = weights.Zip(Products(value, 0, rows, gradient, stage).Map(dropped, 0), new ColumnScoreGradients { Deltas = a.Deltas.SubView(row + from + column, Side), End = a.QueryLength - from - column, Scale = a.Scale }, 0);
             keySums = AddProducts(keySums, scores, query, stage);
@@ -264,15 +282,29 @@ internal static class AttentionTensorCoreCuda
     {
         for (var i = GridStride.First; i < a.Output.Length; i += GridStride.Step)
         {
-            int column = (int)(i % RowChunks) * TensorCoreTileCuda.Chunk, left = a.Size - column;
-            var row = i / RowChunks;
-            long head = row / a.Length, t = row % a.Length;
-            var from = (head / a.Heads * a.Length + t) * a.Stride + head % a.Heads * a.Size + column;
+            int row = (int)(i / RowChunks), column = ((int)i & (RowChunks - 1)) * TensorCoreTileCuda.Chunk, left = a.Size - column;
+            int head = a.Length.Of(row), t = row - head * a.Length.Divisor, sequence = a.Heads.Of(head);
+            var from = ((long)sequence * a.Length.Divisor + t) * a.Stride + (head - sequence * a.Heads.Divisor) * a.Size + column;
             UInt4 chunk = default;
-            chunk.X = TensorCoreTileCuda.Pair(a.Input, from, left);
-            chunk.Y = TensorCoreTileCuda.Pair(a.Input, from + 2, left - 2);
-            chunk.Z = TensorCoreTileCuda.Pair(a.Input, from + 4, left - 4);
-            chunk.W = TensorCoreTileCuda.Pair(a.Input, from + 6, left - 6);
+            if (a.Aligned != 0)
+            {
+                if (left > 0)
+                {
+                    var input = a.Input.Cast<Float4>();
+                    Float4 low = input[from >> 2], high = input[(from >> 2) + 1];
+                    chunk.X = BFloat16.Pack(low.X, low.Y);
+                    chunk.Y = BFloat16.Pack(low.Z, low.W);
+                    chunk.Z = BFloat16.Pack(high.X, high.Y);
+                    chunk.W = BFloat16.Pack(high.Z, high.W);
+                }
+            }
+            else
+            {
+                chunk.X = TensorCoreTileCuda.Pair(a.Input, from, left);
+                chunk.Y = TensorCoreTileCuda.Pair(a.Input, from + 2, left - 2);
+                chunk.Z = TensorCoreTileCuda.Pair(a.Input, from + 4, left - 4);
+                chunk.W = TensorCoreTileCuda.Pair(a.Input, from + 6, left - 6);
+            }
             a.Output[i] = chunk;
         }
     }
@@ -295,18 +327,23 @@ internal static class AttentionTensorCoreCuda
     private static long MaskAt(in AttentionTensorCoreArguments a, int head, int query, int key) => ((long)head * a.QueryLength + query) * a.KeyLength + key;
 
     /// <summary>Which of a lane's 32 weights a dropout keeps, a bit for each: four of every tile, in the order of their places.</summary>
-    /// <param name="mask">The dropout.</param>
+    /// <param name="bits">The dropout's bits; none where it drops nothing.</param>
     /// <param name="first">Number of the lane's first element.</param>
     /// <param name="row">Distance between two rows of the tile.</param>
     /// <param name="column">Distance between two columns.</param>
-    private static uint Kept(in DropoutMask mask, long first, int row, int column)
+    private static uint Kept(ArrayView<uint> bits, long first, int row, int column)
     {
-        if (mask.Probability == 0) return 0xFFFFFFFFu;
+        if (bits.Length == 0) return 0xFFFFFFFFu;
         var kept = 0u;
-        for (var i = 0; i < 32; i++)
-            if (mask.Factor(first + (long)(i / 2 % 2 * 8) * row + (long)(i / 4 * 8 + i % 2) * column) != 0) kept |= 1u << i;
+        for (var tile = 0; tile < 8; tile++)
+        {
+            var at = first + (long)(tile * 8) * column;
+            kept |= (Bit(bits, at) | Bit(bits, at + column) << 1 | Bit(bits, at + 8L * row) << 2 | Bit(bits, at + 8L * row + column) << 3) << (tile << 2);
+        }
         return kept;
     }
+
+    private static uint Bit(ArrayView<uint> bits, long at) => bits[at >> 5] >> (int)(at & 31) & 1;
 
     private static float Row(in AttentionTensorCoreArguments a, ArrayView<float> values, int head, int query) => query < a.QueryLength ? values[(long)head * a.QueryLength + query] : 0;
 

@@ -12,11 +12,29 @@ public sealed partial class CudaBackend : IDropout
         Arguments.Length(output, input.Length);
         LaunchOver(DropoutCuda.Dropout, input.Length, new DropoutArguments { Input = View(input), Output = View(output), Mask = mask });
     }
+
+    /// <summary>A bit for each of a mask's first elements, 32 to a word: for kernels that come to the same element several times, and in another order than it was drawn in. Null where nothing is dropped.</summary>
+    private DeviceMemory? DropoutBits(in DropoutMask mask, long elements, long padding, out ArrayView<uint> bits)
+    {
+        bits = ArrayView<uint>.Empty;
+        if (mask.Probability == 0) return null;
+        long words = (elements + 31) / 32, all = (elements + padding + 31) / 32;
+        var memory = Allocate(4 * all);
+        bits = View(new View<uint>(memory, 0, all));
+        LaunchOver(DropoutCuda.DropoutBits, 8 * words, new DropoutBitsArguments { Output = bits.SubView(0, words), Mask = mask });
+        return memory;
+    }
 }
 
 internal struct DropoutArguments
 {
     public ArrayView<float> Input, Output;
+    public DropoutMask Mask;
+}
+
+internal struct DropoutBitsArguments
+{
+    public ArrayView<uint> Output;
     public DropoutMask Mask;
 }
 
@@ -53,6 +71,23 @@ internal static class DropoutCuda
                 if (i + 32 < length) a.Output[i + 32] = Scaled(kept1, a.Input[i + 32], scale);
                 if (i + 64 < length) a.Output[i + 64] = Scaled(kept2, a.Input[i + 64], scale);
             }
+        }
+    }
+
+    /// <summary>A counter a lane, whose four bits eight lanes put together to a word.</summary>
+    [CudaKernel]
+    public static void DropoutBits(DropoutBitsArguments a)
+    {
+        var lane = Warp.LaneIdx;
+        // A warp's lanes go on together: they meet in the shuffles.
+        for (var first = GridStride.First - lane; first < a.Output.Length << 3; first += GridStride.Step)
+        {
+            var word = Kept(a.Mask, (ulong)(first + lane)) << ((lane & 7) << 2);
+            word |= Warp.ShuffleXor(word, 1);
+            word |= Warp.ShuffleXor(word, 2);
+            word |= Warp.ShuffleXor(word, 4);
+            var at = first + lane >> 3;
+            if ((lane & 7) == 0 && at < a.Output.Length) a.Output[at] = (uint)word;
         }
     }
 
