@@ -458,12 +458,28 @@ public sealed partial class CudaBackend
         // One at least: where nothing is copied an address is still formed.
         var memory = Allocate(16 * Math.Max(1, count * each));
         chunks = View(new View<UInt4>(memory, 0, Math.Max(1, count * each)));
-        LaunchOver(TensorCoreTileCuda.RoundRows, count * each, new RoundRowsArguments { Input = View(rows), Output = chunks, Width = width, Chunks = each, Aligned = width % TensorCoreTileCuda.Chunk == 0 && IsAligned(rows) ? 1 : 0 });
+        LaunchOver(TensorCoreTileCuda.RoundRows, count * each, new RoundRowsArguments { Input = View(rows), Output = chunks, Width = width, Chunks = each, Aligned = width % TensorCoreTileCuda.Chunk == 0 && HasWholeQuads(rows) ? 1 : 0 });
         return memory;
     }
 
-    /// <summary>Whether a view begins at whole 16 bytes; blocks of memory do.</summary>
-    private static bool IsAligned(View<float> view) => view.Offset % 4 == 0;
+    /// <summary>The same of weights, kept with them: they are rounded when they are first multiplied.</summary>
+    private ArrayView<UInt4> Rounded(PackedMatrix weights, long count, int width)
+    {
+        if (weights.Companion is RoundedWeights kept && kept.Width == width) return kept.Chunks;
+        var memory = Rounded(Rows(weights), count, width, out var chunks);
+        weights.Companion?.Dispose();
+        weights.Companion = new RoundedWeights(memory, chunks, width);
+        return chunks;
+    }
+
+    private sealed class RoundedWeights(DeviceMemory memory, ArrayView<UInt4> chunks, int width) : IDisposable
+    {
+        public ArrayView<UInt4> Chunks => chunks;
+
+        public int Width => width;
+
+        public void Dispose() => memory.Dispose();
+    }
 
     /// <summary>Tiles of a product over the plane of its results.</summary>
     private void TensorCoreProduct<A, B>(A left, B right, int m, int n, int k, in Epilogue epilogue, View<float> output, int stretch = 0, int stretchColumns = 0) where A : struct, IChunkOperand where B : struct, IChunkOperand
@@ -495,7 +511,7 @@ public sealed partial class CudaBackend
             Band = Math.Min(8, rowTiles),
             Stretch = stretch > 0 ? stretch : n,
             StretchColumns = stretch > 0 ? stretchColumns : n,
-            Aligned = columns == n && n % 4 == 0 && IsAligned(parts) && (memory is not null || IsAligned(epilogue.Residual)) ? 1 : 0,
+            Aligned = columns == n && n % 4 == 0 && HasWholeQuads(parts) && (memory is not null || HasWholeQuads(epilogue.Residual)) ? 1 : 0,
         });
         if (memory is not null)
             LaunchOver(TensorCoreTileCuda.AddSplits, (long)m * columns, new AddSplitsArguments { Parts = View(parts), Output = View(output).SubView(0, (long)m * columns), Epilogue = finish, Splits = splits, Columns = columns });

@@ -3,96 +3,11 @@ using ILGPU;
 
 namespace ClipGen.Kernels;
 
-/// <summary>
-/// Sizes of a convolution whose channels are filled up to whole chunks, and where its elements lie. A place is the sum of what a pixel decides and of what a tap decides, and either is worked out once for
-/// many elements: dividing is what takes long.
-/// </summary>
-internal readonly struct ChunkGeometry(in Conv2dShape shape)
-{
-    // Far enough outside every picture that no tap leads back into it.
-    private const int Outside = int.MinValue / 2;
-
-    private readonly QuickDivision inChannels = new(shape.InChannels), outChannels = new(shape.OutChannels), kernel = new(shape.Kernel), taps = new(shape.Kernel * shape.Kernel);
-    private readonly QuickDivision stride = new(shape.Stride), outWidth = new(Math.Max(1, shape.OutWidth)), outHeight = new(Math.Max(1, shape.OutHeight));
-    private readonly QuickDivision width = new(Math.Max(1, shape.Width)), height = new(Math.Max(1, shape.Height));
-    // Pictures are as they are or twice as large: a shift by 0 or 1.
-    private readonly int enlarged = shape.Upsample - 1;
-    private readonly int pad = shape.PadBefore, inWidth = shape.Width, fullHeight = shape.Height * shape.Upsample, fullWidth = shape.Width * shape.Upsample, outputWidth = shape.OutWidth, outputHeight = shape.OutHeight;
-
-    /// <summary>Input channels, filled up.</summary>
-    public int InChannels => inChannels.Divisor;
-
-    /// <summary>An output pixel, as it looks at the picture.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public ChunkPart OutputPixel(int pixel, bool exists)
-    {
-        int rest = outWidth.Of(pixel), column = pixel - rest * outputWidth, picture = outHeight.Of(rest), line = rest - picture * outputHeight;
-        return new ChunkPart { Place = picture * height.Divisor, Line = exists ? line * stride.Divisor - pad : Outside, Column = column * stride.Divisor - pad };
-    }
-
-    /// <summary>A tap and channel, k = (i, j, c).</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public ChunkPart Tap(int k, bool exists)
-    {
-        int tap = inChannels.Of(k), line = kernel.Of(tap);
-        return new ChunkPart { Place = k - tap * inChannels.Divisor >> 3, Line = exists ? line : Outside, Column = tap - line * kernel.Divisor };
-    }
-
-    /// <summary>The chunk of the picture under a tap of an output pixel; −1 outside the picture.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public int Under(ChunkPart pixel, ChunkPart tap)
-    {
-        int line = pixel.Line + tap.Line, column = pixel.Column + tap.Column;
-        // Chosen, not branched: products go on meanwhile.
-        var place = ((pixel.Place + (line >> enlarged)) * inWidth + (column >> enlarged)) * (inChannels.Divisor >> 3) + tap.Place;
-        return (uint)line < (uint)fullHeight & (uint)column < (uint)fullWidth ? place : -1;
-    }
-
-    /// <summary>An input pixel, as outputs look at it.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public ChunkPart InputPixel(int pixel, bool exists)
-    {
-        int rest = width.Of(pixel), column = pixel - rest * inWidth, picture = height.Of(rest), line = rest - picture * height.Divisor;
-        return new ChunkPart { Place = picture * outputHeight, Line = exists ? (line << enlarged) + pad : Outside, Column = (column << enlarged) + pad };
-    }
-
-    /// <summary>Where k = (copy, i, j, o) leads from an input pixel.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public ChunkPart Way(int k, bool exists)
-    {
-        int view = outChannels.Of(k), copy = taps.Of(view), tap = view - copy * taps.Divisor, line = kernel.Of(tap), copyLine = copy >> enlarged;
-        return new ChunkPart { Place = k - view * outChannels.Divisor >> 3, Line = exists ? copyLine - line : Outside, Column = copy - (copyLine << enlarged) - (tap - line * kernel.Divisor) };
-    }
-
-    /// <summary>The chunk of the output that looked at an input pixel that way; −1 where none did.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public int Over(ChunkPart pixel, ChunkPart way)
-    {
-        int line = pixel.Line + way.Line, column = pixel.Column + way.Column;
-        int outLine = stride.Of(line), outColumn = stride.Of(column);
-        var place = ((pixel.Place + outLine) * outputWidth + outColumn) * (outChannels.Divisor >> 3) + way.Place;
-        return line >= 0 & column >= 0 & outLine * stride.Divisor == line & outColumn * stride.Divisor == column & outLine < outputHeight & outColumn < outputWidth ? place : -1;
-    }
-
-    /// <summary>First chunk of the filter's row that k = (copy, i, j, o) means; −1 where there is no such filter.</summary>
-    /// <param name="k">k.</param>
-    /// <param name="filters">Filters, not filled up.</param>
-    /// <param name="isTurned">1 where the taps are counted from the last one.</param>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public int FilterRow(int k, int filters, int isTurned)
-    {
-        int view = outChannels.Of(k), filter = k - view * outChannels.Divisor, tap = view - taps.Of(view) * taps.Divisor;
-        tap = isTurned != 0 ? taps.Divisor - 1 - tap : tap;
-        var first = (filter * taps.Divisor + tap) * (inChannels.Divisor >> 3);
-        return filter < filters ? first : -1;
-    }
-}
-
 /// <summary>As <see cref="TilePatches"/>, in chunks of channels.</summary>
 internal struct ChunkPatches : IChunkOperand
 {
     public ArrayView<UInt4> Pictures;
-    public ChunkGeometry Geometry;
+    public ConvolutionPlaces Places;
     public int Pixels, K;
 
     public readonly bool KIsInner => true;
@@ -100,20 +15,20 @@ internal struct ChunkPatches : IChunkOperand
     public readonly ArrayView<UInt4> Chunks => Pictures;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly ChunkPart RowPart(int row) => Geometry.OutputPixel(row, row < Pixels);
+    public readonly ChunkPart RowPart(int row) => Places.OutputPixel(row, row < Pixels);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly ChunkPart KPart(int k) => Geometry.Tap(k, k < K);
+    public readonly ChunkPart KPart(int k) => Places.Tap(k, k < K);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly int At(ChunkPart row, ChunkPart k) => Geometry.Under(row, k);
+    public readonly int At(ChunkPart row, ChunkPart k) => Places.Under(row, k);
 }
 
 /// <summary>As <see cref="TilePatchColumns"/>, in chunks of channels.</summary>
 internal struct ChunkPatchColumns : IChunkOperand
 {
     public ArrayView<UInt4> Pictures;
-    public ChunkGeometry Geometry;
+    public ConvolutionPlaces Places;
     public int Pixels, Rows;
 
     public readonly bool KIsInner => false;
@@ -121,20 +36,20 @@ internal struct ChunkPatchColumns : IChunkOperand
     public readonly ArrayView<UInt4> Chunks => Pictures;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly ChunkPart RowPart(int row) => Geometry.Tap(row, row < Rows);
+    public readonly ChunkPart RowPart(int row) => Places.Tap(row, row < Rows);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly ChunkPart KPart(int k) => Geometry.OutputPixel(k, k < Pixels);
+    public readonly ChunkPart KPart(int k) => Places.OutputPixel(k, k < Pixels);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly int At(ChunkPart row, ChunkPart k) => Geometry.Under(k, row);
+    public readonly int At(ChunkPart row, ChunkPart k) => Places.Under(k, row);
 }
 
 /// <summary>As <see cref="TileScatter"/>, in chunks of channels.</summary>
 internal struct ChunkScatter : IChunkOperand
 {
     public ArrayView<UInt4> Gradients;
-    public ChunkGeometry Geometry;
+    public ConvolutionPlaces Places;
     public int Pixels, K;
 
     public readonly bool KIsInner => true;
@@ -142,20 +57,20 @@ internal struct ChunkScatter : IChunkOperand
     public readonly ArrayView<UInt4> Chunks => Gradients;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly ChunkPart RowPart(int row) => Geometry.InputPixel(row, row < Pixels);
+    public readonly ChunkPart RowPart(int row) => Places.InputPixel(row, row < Pixels);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly ChunkPart KPart(int k) => Geometry.Way(k, k < K);
+    public readonly ChunkPart KPart(int k) => Places.Way(k, k < K);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly int At(ChunkPart row, ChunkPart k) => Geometry.Over(row, k);
+    public readonly int At(ChunkPart row, ChunkPart k) => Places.Over(row, k);
 }
 
 /// <summary>As <see cref="TileTaps"/>, in chunks of channels.</summary>
 internal struct ChunkTaps : IChunkOperand
 {
     public ArrayView<UInt4> Filter;
-    public ChunkGeometry Geometry;
+    public ConvolutionPlaces Places;
     public int Filters, K, IsTurned;
 
     public readonly bool KIsInner => false;
@@ -163,12 +78,12 @@ internal struct ChunkTaps : IChunkOperand
     public readonly ArrayView<UInt4> Chunks => Filter;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly ChunkPart RowPart(int row) => new() { Place = row < Geometry.InChannels ? row >> 3 : -1 };
+    public readonly ChunkPart RowPart(int row) => new() { Place = row < Places.InChannels ? row >> 3 : -1 };
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly ChunkPart KPart(int k)
     {
-        var first = Geometry.FilterRow(k, Filters, IsTurned);
+        var first = Places.FilterRow(k, Filters, IsTurned);
         return new ChunkPart { Place = k < K ? first : -1 };
     }
 

@@ -45,8 +45,15 @@ public sealed class PackedMatrix(int n, int k, DeviceMemory memory, PackedType t
     /// <summary>The packed data, in a layout only its backend knows.</summary>
     public DeviceMemory Memory { get; } = memory;
 
+    /// <summary>What the backend made of it besides, for itself; goes with it, and with new data.</summary>
+    internal IDisposable? Companion { get; set; }
+
     /// <inheritdoc/>
-    public void Dispose() => Memory.Dispose();
+    public void Dispose()
+    {
+        Companion?.Dispose();
+        Memory.Dispose();
+    }
 }
 
 /// <summary>Sizes and orientation of a product.</summary>

@@ -18,6 +18,8 @@ public sealed partial class CudaBackend : IMatMul
         var k = destination.K;
         Arguments.Require(firstRow >= 0 && rowCount >= 0 && firstRow + rowCount <= destination.N, $"rows {firstRow}..{firstRow + rowCount} of a matrix with {destination.N}");
         Arguments.Require(rows.Length >= (long)rowCount * k, $"{rows.Length} floats given for {rowCount} rows of {k}");
+        destination.Companion?.Dispose();
+        destination.Companion = null;
         var target = new View<float>(destination.Memory, (long)firstRow * k, (long)rowCount * k);
         if (destination.Type == PackedType.Float32)
         {
@@ -33,25 +35,50 @@ public sealed partial class CudaBackend : IMatMul
     public void MatMul(View<float> a, int m, PackedMatrix b, in Epilogue epilogue, View<float> output)
     {
         ArgumentNullException.ThrowIfNull(b);
-        MatMulPlain(new MatMulShape(m, b.N, b.K), a, Rows(b), epilogue, output);
+        var shape = new MatMulShape(m, b.N, b.K);
+        // Up to eight rows the weights' way to the card's cores is all, and float32's one kernel is quicker than three.
+        if (!BFloat16Products || IsFewRows(shape) && m <= FewRowsCuda.Rows)
+        {
+            Product(shape, a, Rows(b), epilogue, output);
+            return;
+        }
+        RequireProduct(shape, a, Rows(b), epilogue, output);
+        using var left = Rounded(a, m, b.K, out var x);
+        TensorCoreProduct(new ChunkRows { Values = x, Rows = m, RowChunks = Filled(b.K) / TensorCoreTileCuda.Chunk }, new ChunkRows { Values = Rounded(b, b.N, b.K), Rows = b.N, RowChunks = Filled(b.K) / TensorCoreTileCuda.Chunk },
+            m, b.N, b.K, epilogue, output);
     }
 
     /// <inheritdoc/>
     public void MatMulPlain(in MatMulShape shape, View<float> a, View<float> b, in Epilogue epilogue, View<float> output)
     {
-        int m = shape.M, n = shape.N, k = shape.K;
-        Arguments.Require(m >= 0 && n >= 0 && k >= 0, $"illegal sizes: {m}x{n}x{k}");
-        Arguments.Length(a, (long)m * k);
-        Arguments.Length(b, (long)n * k);
-        Arguments.Length(output, (long)m * n);
-        Arguments.OptionalLength(epilogue.Bias, n);
-        Arguments.OptionalLength(epilogue.Residual, (long)m * n);
-        if (BFloat16Products)
+        if (!BFloat16Products)
         {
-            TensorCoreProduct(shape, a, b, epilogue, output);
+            Product(shape, a, b, epilogue, output);
             return;
         }
-        if (m <= FewRowsCuda.MostRows && !shape.TransposeA && !shape.TransposeB && (long)Math.Max(m, n) * k <= int.MaxValue)
+        RequireProduct(shape, a, b, epilogue, output);
+        TensorCoreProduct(shape, a, b, epilogue, output);
+    }
+
+    private static void RequireProduct(in MatMulShape shape, View<float> a, View<float> b, in Epilogue epilogue, View<float> output)
+    {
+        int m = shape.M, n = shape.N, k = shape.K;
+        Arguments.Require(m >= 0 && n >= 0 && k >= 0, $"illegal sizes: {m}x{n}x{k}", nameof(MatMul));
+        Arguments.Length(a, (long)m * k, nameof(a), nameof(MatMul));
+        Arguments.Length(b, (long)n * k, nameof(b), nameof(MatMul));
+        Arguments.Length(output, (long)m * n, nameof(output), nameof(MatMul));
+        Arguments.OptionalLength(epilogue.Bias, n, nameof(epilogue.Bias), nameof(MatMul));
+        Arguments.OptionalLength(epilogue.Residual, (long)m * n, nameof(epilogue.Residual), nameof(MatMul));
+    }
+
+    private static bool IsFewRows(in MatMulShape shape) => shape.M <= FewRowsCuda.MostRows && !shape.TransposeA && !shape.TransposeB && (long)Math.Max(shape.M, shape.N) * shape.K <= int.MaxValue;
+
+    /// <summary>A product in float32.</summary>
+    private void Product(in MatMulShape shape, View<float> a, View<float> b, in Epilogue epilogue, View<float> output)
+    {
+        RequireProduct(shape, a, b, epilogue, output);
+        int m = shape.M, n = shape.N, k = shape.K;
+        if (IsFewRows(shape))
         {
             FewRowsProduct(a, b, m, n, k, epilogue, output);
             return;
