@@ -10,7 +10,7 @@ public sealed class CommonOptions
 {
     private readonly Option<string> device = new("--device")
     {
-        Description = "Where to compute: cpu, cuda, cuda:N; auto is cpu",
+        Description = "Where to compute: cpu, cuda, cuda:N; auto is the first card, or cpu where there is none",
         DefaultValueFactory = _ => "auto",
     };
 
@@ -73,7 +73,7 @@ public sealed class CommonOptions
     }
 
     /// <summary>Whether the CPU is to compute.</summary>
-    public bool IsCpu(ParseResult parsed) => parsed.GetValue(device) is "auto" or "cpu";
+    public bool IsCpu(ParseResult parsed) => parsed.GetValue(device) is "cpu" || parsed.GetValue(device) is "auto" && (VariantTexts(parsed).Count > 0 || CudaDevices.First is null);
 
     /// <summary>The forms of CPU kernels that were asked for, as they were given.</summary>
     public IReadOnlyList<string> VariantTexts(ParseResult parsed) => parsed.GetValue(variant) ?? [];
@@ -117,7 +117,8 @@ public sealed class CommonOptions
         var variants = Variants(parsed);
         switch (name)
         {
-            // A card has to be asked for until the kernels have run on one (docs/cuda.md).
+            case "auto" when !IsCpu(parsed):
+                return Card(name, CudaDevices.First!.Index);
             case "auto" or "cpu":
                 try
                 {

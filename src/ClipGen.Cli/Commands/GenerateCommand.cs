@@ -35,6 +35,8 @@ internal sealed class GenerateCommand(TextWriter output, TextWriter error) : Cli
     private readonly Option<int?> explainLayer = new("--explain-layer") { Description = "Layer of the GPT whose attention is shown, from 0 (default: the last)" };
     private readonly Option<string?> progressGif = new("--progress-gif") { Description = "Animation of the best picture growing code row by code row (.gif)" };
 
+    private readonly MixedPrecision amp = new();
+
     public override Command Create()
     {
         var command = Command("generate", "Makes pictures from a text: samples candidates, ranks them with CLIP, writes the best as a grid.", Run,
@@ -42,7 +44,7 @@ internal sealed class GenerateCommand(TextWriter output, TextWriter error) : Cli
             "clipgen generate --text \"A city bus driving on the city street\" --out bus.png",
             "clipgen generate --text \"a large yellow star on a black background\" --model shapes --explain how/",
             "clipgen generate --text \"a red apple\" --candidates 8 --seed 7 --clip clip_vit_b32.pt --vqgan vqgan_coco.pt --gpt gpt_coco.pt");
-        foreach (var option in (Option[])[text, outFile, candidates, keep, batch, topK, topP, temperature, guidance, greedy, parity, strictPrompt, .. modelFiles.All, gptWeights.Option, vocabulary, saveEach, progressGif, explain, explainLayer])
+        foreach (var option in (Option[])[text, outFile, candidates, keep, batch, topK, topP, temperature, guidance, greedy, parity, strictPrompt, .. modelFiles.All, gptWeights.Option, vocabulary, saveEach, progressGif, explain, explainLayer, amp.Option])
             command.Add(option);
         Common.AddTo(command);
         return command;

@@ -44,8 +44,13 @@ public static class CudaDevices
         return card;
     }
 
+    /// <summary>The first card that the kernels can run on; null where there is none, which without a driver is told at once.</summary>
+    public static CudaDeviceInfo? First => Find().FirstOrDefault(card => card.Capability is 0 or >= CudaBackend.LeastCapability);
+
     private static (IReadOnlyList<CudaDeviceInfo>, string?) Look()
     {
+        // Before ILGPU, which takes a while to begin.
+        if (!NativeLibrary.TryLoad(OperatingSystem.IsWindows() ? "nvcuda.dll" : "libcuda.so.1", out _)) return ([], "no NVIDIA driver is installed");
         try
         {
             using var context = Context.Create(builder => builder.Cuda());
