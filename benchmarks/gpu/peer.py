@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""CLIP-GEN's ops and models in PyTorch, timed like `clipgen bench` on the same card: peer.py [--device cuda|cpu] CASE...
+"""CLIP-GEN's ops and models in PyTorch, timed like `clipgen bench` on the same card: peer.py [--device cuda|cpu] [--compile CASE,CASE] CASE...
 
-One JSON line per case and way to compute it: {"case", "peer", "median_s", "min_s", "max_s", "repeats"}. Ways: float32 as it is, TF32, bfloat16 (autocast), each eager and, for whole
-models, under torch.compile. Weights are random; sizes are the released models'. Cases that this script does not know are left out with a line on the error stream.
+One JSON line per case and way to compute it: {"case", "peer", "median_s", "min_s", "max_s", "repeats"}. Ways: float32 as it is, TF32, bfloat16 (autocast), each eager; then,
+for the models that --compile names, bfloat16 under torch.compile, which takes a minute each to begin with. Weights are random; sizes are the released models'. Cases that this script does not know are left out with a line on the error stream.
 """
 import argparse
 import contextlib
@@ -212,7 +212,7 @@ def discriminator():
 
 class Bench:
     def __init__(self, device, repeats):
-        self.device, self.repeats = torch.device(device), repeats
+        self.device, self.repeats, self.compiles = torch.device(device), repeats, False
 
     def wait(self):
         if self.device.type == "cuda":
@@ -244,9 +244,9 @@ class Bench:
 
     def both(self, case, make, ways=("float32", "tf32", "bf16"), compile_ways=("bf16",)):
         """make(compile) gives what to run; eager in every way, compiled in some."""
-        for way in ways:
+        for way in () if self.compiles else ways:
             self.time(case, way, make(lambda f: f))
-        for way in compile_ways:
+        for way in compile_ways if self.compiles else ():
             torch._dynamo.reset()
             self.time(case, way, make(torch.compile), compiled=True)
 
@@ -400,10 +400,14 @@ def main():
     parser.add_argument("cases", nargs="+")
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--compile", default="", help="cases that are also measured under torch.compile, after all others")
     arguments = parser.parse_args()
     torch.manual_seed(0)
     bench = Bench(arguments.device, arguments.repeat)
     for case in arguments.cases:
+        bench.run(case)
+    bench.compiles = True
+    for case in filter(None, arguments.compile.split(",")):
         bench.run(case)
 
 

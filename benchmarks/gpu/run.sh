@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Everything that wants a card, in one go and under ten minutes: run.sh RESULTS [DEVICE]
+# Everything that wants a card, in one go: run.sh RESULTS [DEVICE [SECONDS]]
 # Correctness first (selftest), then timings of ours and of PyTorch on the same card, then a table. Each part has its own time limit; one that fails or runs out is named in the table, and the others still run.
-# DEVICE is cuda unless given; cpu runs the same script small, to try it out.
+# DEVICE is cuda unless given; cpu runs the same script small, to try it out. SECONDS, 540 unless given, are what all of it may take.
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-results=${1:?"run.sh RESULTS [cuda|cuda:N|cpu]"}
+results=${1:?"run.sh RESULTS [cuda|cuda:N|cpu [SECONDS]]"}
 device=${2:-cuda}
+deadline=$((SECONDS + ${3:-540}))
 mkdir -p "$results"
 results=$(cd "$results" && pwd)
 clipgen=$here/bin/clipgen
@@ -13,49 +14,49 @@ notes=$results/notes.txt
 { date -u +%FT%TZ; sed 's/^/commit /' "$here/commit"; command -v nvidia-smi >/dev/null && nvidia-smi --query-gpu=name,driver_version,memory.total,clocks.max.sm,power.limit --format=csv,noheader; } >"$notes"
 
 part() { # seconds, name, command...
-    local limit=$1 name=$2 code
+    local limit=$1 name=$2 code left=$((deadline - SECONDS))
     shift 2
+    if [ $left -lt 3 ]; then echo "$name: no time left" | tee -a "$notes" >&2; return 1; fi
     local start=$SECONDS
-    timeout -k 5 "$limit" "$@"
+    timeout -k 2 $((limit < left ? limit : left)) "$@"
     code=$?
-    [ $code -eq 0 ] || echo "$name: exit code $code after $((SECONDS - start)) s (limit $limit s)" | tee -a "$notes"
+    [ $code -eq 0 ] || echo "$name: exit code $code after $((SECONDS - start)) s (limit $limit s)" | tee -a "$notes" >&2
     return $code
 }
 
-if [ "${device%%:*}" = cuda ]; then
-    cases=(gemm:576x1024x1024 gemm:576x3072x1024 gemm:576x4096x1024 gemm:2048x4096x1024 gemm:8192x4096x1024 gemm:4096x4096x4096 gemm:8192x8192x8192
-        conv:128-128-3@256x256 conv:256-256-3@64x64 conv:512-512-3@16x16 attention:8 attention:64
-        gpt_decode:1 gpt_decode:8 vqgan_decode:1 vqgan_encode:1 clip_image:8 clip_text:8 train_gpt:4 train_vqgan:1 generate:64)
-    selftest=(--repeat 3)
-    amp=(gemm:576x4096x1024 gemm:2048x4096x1024 gemm:8192x4096x1024 gemm:4096x4096x4096 gemm:8192x8192x8192 conv:128-128-3@256x256 conv:256-256-3@64x64 conv:512-512-3@16x16 attention:8 attention:64
-        vqgan_decode:1 vqgan_encode:1 train_gpt:4 train_vqgan:1)
-    seconds=(130 250 130)
-else
-    cases=(gemm:64x64x64 conv:8-8-3@16x16 attention:1)
-    amp=()
-    selftest=(--repeat 2 --filter LayerNorm)
-    seconds=(60 60 60)
-fi
+bench() { # seconds, repeats, cases and options...
+    local limit=$1 repeats=$2
+    shift 2
+    part "$limit" "bench $*" "$clipgen" bench "$@" --device "$device" --repeat "$repeats" --json --quiet >>"$results/bench.jsonl"
+}
 
 part 30 devices "$clipgen" devices --json >"$results/devices.json"
-part "${seconds[0]}" selftest "$clipgen" selftest --device "$device" "${selftest[@]}" --json >"$results/selftest.json"
-correct=$?
-# Products on tensor cores, once more.
-if [ ${#amp[@]} -gt 0 ]; then
-    part 50 "selftest --amp" "$clipgen" selftest --device "$device" --amp "${selftest[@]}" --json >"$results/selftest-amp.json" || correct=1
-fi
 : >"$results/bench.jsonl"
-deadline=$((SECONDS + seconds[1]))
-bench() { # case, options...
-    local left=$((deadline - SECONDS))
-    if [ $left -lt 5 ]; then echo "bench: no time left for $*" | tee -a "$notes"; return; fi
-    part "$left" "bench $*" "$clipgen" bench "$@" --device "$device" --repeat 5 --json >>"$results/bench.jsonl"
-}
-for case in ${amp[@]+"${amp[@]}"}; do bench "$case" --amp; done
-for case in "${cases[@]}"; do bench "$case"; done
 : >"$results/peer.jsonl"
+if [ "${device%%:*}" = cuda ]; then
+    products=(gemm:576x1024x1024 gemm:576x3072x1024 gemm:576x4096x1024 gemm:2048x4096x1024 gemm:8192x4096x1024 gemm:4096x4096x4096 gemm:8192x8192x8192)
+    ops=(conv:128-128-3@256x256 conv:256-256-3@64x64 conv:512-512-3@16x16 attention:8 attention:64)
+    models=(vqgan_decode:1 vqgan_encode:1 clip_image:8 clip_text:8)
+    part 60 selftest "$clipgen" selftest --device "$device" --repeat 3 --json --quiet >"$results/selftest.json"
+    correct=$?
+    part 40 "selftest --amp" "$clipgen" selftest --device "$device" --amp --repeat 3 --json --quiet >"$results/selftest-amp.json" || correct=1
+    bench 40 7 "${products[@]}" "${ops[@]}" --amp
+    bench 20 5 train_gpt:4 --amp
+    bench 20 5 train_vqgan:1 --amp
+    bench 40 1 generate:64 --amp
+    bench 20 5 "${models[@]}" --amp
+    bench 25 3 gpt_decode:1 gpt_decode:8
+    bench 40 5 gemm:8x4096x1024 gemm:64x4096x1024 gemm:576x4096x1024 gemm:4096x4096x4096 "${ops[@]}"
+    bench 20 3 "${models[@]}"
+    peer=("${products[@]}" gemm:8x4096x1024 gemm:64x4096x1024 "${ops[@]}" train_gpt:4 train_vqgan:1 gpt_decode:1 gpt_decode:8 generate:64 "${models[@]}" --compile train_gpt:4,vqgan_decode:1,gpt_decode:8)
+else
+    part 60 selftest "$clipgen" selftest --device "$device" --repeat 2 --filter LayerNorm --json --quiet >"$results/selftest.json"
+    correct=$?
+    bench 60 5 gemm:64x64x64 conv:8-8-3@16x16 attention:1
+    peer=(gemm:64x64x64 conv:8-8-3@16x16 attention:1)
+fi
 if command -v python3 >/dev/null; then
-    part "${seconds[2]}" peer python3 "$here/peer.py" --device "${device%%:*}" "${cases[@]}" >>"$results/peer.jsonl"
+    part 540 peer python3 "$here/peer.py" --device "${device%%:*}" "${peer[@]}" >>"$results/peer.jsonl"
     python3 "$here/table.py" "$results" >"$results/table.md" && cat "$results/table.md"
 fi
 exit $correct
