@@ -51,16 +51,17 @@ public sealed class CudaEmulationTests(ITestOutputHelper output)
         using var cuda = CudaBackend.Emulated();
         Dictionary<string, Exception?> failures = [];
         Dictionary<string, TimeSpan> times = [];
-        foreach (var test in Cases) Run(test.Name, () =>
+        // Every other case off its alignment: kernels have a way for either.
+        foreach (var (i, test) in Cases.Index()) Run(test.Name, () =>
         {
             var expected = CaseRunner.Execute(test, reference);
-            CaseRunner.Compare(test, expected, CaseRunner.Execute(test, cuda, shift: 1), cuda.Name);
+            CaseRunner.Compare(test, expected, CaseRunner.Execute(test, cuda, shift: i % 2), cuda.Name);
         });
         cuda.BFloat16Products = true;
-        foreach (var test in TensorCoreCases) Run("bf16 " + test.Name, () =>
+        foreach (var (i, test) in TensorCoreCases.Index()) Run("bf16 " + test.Name, () =>
         {
             var expected = BFloat16Cases.Execute(test, reference);
-            BFloat16Cases.Compare(test, expected, BFloat16Cases.Execute(test, cuda, shift: 1), cuda.Name);
+            BFloat16Cases.Compare(test, expected, BFloat16Cases.Execute(test, cuda, shift: i % 2), cuda.Name);
         });
         // Kernels that measure and compute nothing have no case.
         var peaks = cuda.MeasurePeaks(2, 1 << 16);
