@@ -48,7 +48,7 @@ if [ "${device%%:*}" = cuda ]; then
     bench 25 3 gpt_decode:1 gpt_decode:8
     bench 40 5 gemm:8x4096x1024 gemm:64x4096x1024 gemm:576x4096x1024 gemm:4096x4096x4096 "${ops[@]}"
     bench 20 3 "${models[@]}"
-    peer=("${products[@]}" gemm:8x4096x1024 gemm:64x4096x1024 "${ops[@]}" train_gpt:4 train_vqgan:1 gpt_decode:1 gpt_decode:8 generate:64 "${models[@]}" --compile train_gpt:4,vqgan_decode:1,gpt_decode:8)
+    peer=("${products[@]}" gemm:8x4096x1024 gemm:64x4096x1024 "${ops[@]}" train_gpt:4 train_vqgan:1 "${models[@]}" gpt_decode:1 generate:64 gpt_decode:8 --compile train_gpt:4,vqgan_decode:1)
 else
     part 60 selftest "$clipgen" selftest --device "$device" --repeat 2 --filter LayerNorm --json --quiet >"$results/selftest.json"
     correct=$?
