@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""One table of a run of run.sh: table.py RESULTS > table.md"""
+"""One page of a run of run.sh: table.py RESULTS > table.md"""
 import json
 import pathlib
 import sys
+
+WAYS = ("float32", "tf32", "bf16", "bf16 compile")
 
 
 def lines(path):
@@ -17,7 +19,7 @@ def seconds(value):
 
 def main(folder):
     notes = (folder / "notes.txt").read_text().splitlines()
-    print("\n".join(f"- {note}" for note in notes), "\n")
+    print("\n".join(f"- {note.strip()}" for note in notes), "\n")
     for name in ("selftest", "selftest-amp"):
         path = folder / f"{name}.json"
         tests = json.loads(path.read_text() or "null") if path.exists() else None
@@ -27,19 +29,19 @@ def main(folder):
         print(f"{name} on {tests['device']}: {tests['passed']} passed, {tests['failed']} failed, {tests['seconds']:.0f} s\n")
         for failure in tests["failures"]:
             print(f"- FAILED {failure['name']}: {failure['problem']}")
-    peers = {}
+    peers, versions = {}, set()
     for line in lines(folder / "peer.jsonl"):
-        peers.setdefault(line["case"], []).append(line)
-    print("| case | clipgen | TFLOP/s | peer | peer's time | clipgen is |\n| --- | --- | --- | --- | --- | --- |")
+        _, version, way = line["peer"].split(" ", 2)
+        versions.add(version)
+        peers[line["case"], way] = line["median_s"]
+    print(f"Medians. A ratio is ClipGen's time over that of PyTorch {', '.join(sorted(versions))} at the same precision (bfloat16 beside --amp, else float32), the faster of eager and compiled; below 1 ClipGen is faster.\n")
+    print("| case | ClipGen | TFLOP/s | PyTorch float32 | TF32 | bfloat16 | bfloat16, torch.compile | ratio |\n| --- | --- | --- | --- | --- | --- | --- | --- |")
     for ours in lines(folder / "bench.jsonl"):
-        case = f"`{ours['case']}`" + (" --amp" if ours.get("amp") else "")
-        rows = sorted(peers.get(ours["case"], []), key=lambda line: line["median_s"])
-        rate = f"{ours['flops'] / ours['median_s'] / 1e12:.3g}"
-        if not rows:
-            print(f"| {case} | {seconds(ours['median_s'])} | {rate} | none measured | | |")
-        for peer in rows:
-            ratio = peer["median_s"] / ours["median_s"]
-            print(f"| {case} | {seconds(ours['median_s'])} | {rate} | {peer['peer']} | {seconds(peer['median_s'])} | {f'{ratio:.2f} times as fast' if ratio >= 1 else f'{1 / ratio:.2f} times slower'} |")
+        times = [peers.get((ours["case"], way)) for way in WAYS]
+        same = [time for time in (times[2:] if ours.get("amp") else times[:1]) if time]
+        ratio = f"**{ours['median_s'] / min(same):.2f}**" if same else "no peer measured"
+        cells = " | ".join(seconds(time) if time else "" for time in times)
+        print(f"| `{ours['case']}`{' --amp' if ours.get('amp') else ''} | {seconds(ours['median_s'])} | {ours['flops'] / ours['median_s'] / 1e12:.3g} | {cells} | {ratio} |")
 
 
 main(pathlib.Path(sys.argv[1]))

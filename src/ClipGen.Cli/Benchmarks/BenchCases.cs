@@ -136,7 +136,7 @@ internal static class BenchCases
         ClipModel clip = LoadClip(counting);
         GptModel gpt = GptModel.Load(counting, new ComputedWeights("gpt2_medium", ReleasedModels.GptMedium), type: type);
         VqGanModel vqgan = LoadVqGan(counting);
-        var settings = new GenerationSettings { Candidates = candidates, Keep = Math.Min(8, candidates), Seed = 1 };
+        var settings = new GenerationSettings { Candidates = candidates, Keep = Math.Min(8, candidates), Batch = GenerationSettings.UsualBatch(device), Seed = 1 };
         var tokens = Tokens(clip.Config);
         return Measured(name, counting, () =>
         {

@@ -19,7 +19,7 @@ internal sealed class GenerateCommand(TextWriter output, TextWriter error) : Cli
     private readonly Option<string> outFile = new("--out") { Description = "Picture to write (.png, .jpg, .webp)", DefaultValueFactory = _ => "sample.png" };
     private readonly Option<int> candidates = new("--candidates") { Description = "Pictures to sample; CLIP ranks them", DefaultValueFactory = _ => 64 };
     private readonly Option<int?> keep = new("--keep") { Description = "Best ones to put into the grid (default 8, or all if there are fewer)" };
-    private readonly Option<int> batch = new("--batch") { Description = "Pictures sampled together; does not change them", DefaultValueFactory = _ => 8 };
+    private readonly Option<int?> batch = new("--batch") { Description = "Pictures sampled together; does not change them (default 8, on a card 64)" };
     private readonly Option<int?> topK = new("--top-k") { Description = "Choose among the k most likely codes; 0 for all (default 500, or all where the GPT's checkpoint says so)" };
     private readonly Option<float?> topP = new("--top-p") { Description = "Choose among the most likely codes that hold this probability; 1 for all (default 0.95, or all where the GPT's checkpoint says so)" };
     private readonly Option<float> temperature = new("--temperature") { Description = "Divides the logits: below 1 safer, above 1 wilder", DefaultValueFactory = _ => 1f };
@@ -58,7 +58,7 @@ internal sealed class GenerateCommand(TextWriter output, TextWriter error) : Cli
         {
             Candidates = count,
             Keep = parsed.GetValue(keep) ?? Math.Clamp(count, 1, 8),
-            Batch = parsed.GetValue(batch),
+            Batch = parsed.GetValue(batch) ?? GenerationSettings.CpuBatch,
             TopK = parsed.GetValue(topK),
             TopP = parsed.GetValue(topP),
             Temperature = parsed.GetValue(temperature),
@@ -83,6 +83,8 @@ internal sealed class GenerateCommand(TextWriter output, TextWriter error) : Cli
         var tokenizer = KnownFiles.Tokenizer(parsed.GetValue(vocabulary), clipPath);
 
         using var device = Common.OpenDevice(parsed);
+        amp.Apply(parsed, device);
+        if (parsed.GetValue(batch) is null) settings = settings with { Batch = GenerationSettings.UsualBatch(device) };
         using var models = PipelineModels.FromFiles(device, clipPath, gptPath, vqganPath, gptType);
         settings = settings.For(models.GptConfig);
         if (parsed.GetValue(explain) is not null) GenerationExplanation.LayerOf(models.GptConfig, parsed.GetValue(explainLayer));

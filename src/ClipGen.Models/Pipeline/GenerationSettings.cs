@@ -1,11 +1,21 @@
 using ClipGen.Kernels;
 using ClipGen.Models.Gpt;
+using ClipGen.Tensors;
 
 namespace ClipGen.Models.Pipeline;
 
 /// <summary>How pictures are made from a text.</summary>
 public sealed record GenerationSettings
 {
+    /// <summary>Sequences that a CPU usually samples together.</summary>
+    public const int CpuBatch = 8;
+
+    // As many as its products of few rows take.
+    private const int CardBatch = 64;
+
+    /// <summary>Sequences to sample together on a device.</summary>
+    public static int UsualBatch(Device device) => (device ?? throw new ArgumentNullException(nameof(device))).Backend.WorksLater ? CardBatch : CpuBatch;
+
     /// <summary>Pictures to sample; CLIP ranks them.</summary>
     public int Candidates { get; init; } = 64;
 
@@ -13,7 +23,7 @@ public sealed record GenerationSettings
     public int Keep { get; init; } = 8;
 
     /// <summary>Sequences sampled together. The pictures do not depend on it.</summary>
-    public int Batch { get; init; } = 8;
+    public int Batch { get; init; } = CpuBatch;
 
     /// <summary>Choose among the k most likely codes; 0 for all. Null for what suits the GPT (<see cref="GptConfig.DefaultTopK"/>).</summary>
     public int? TopK { get; init; }
