@@ -44,13 +44,14 @@ public static class CudaDevices
         return card;
     }
 
-    /// <summary>The first card that the kernels can run on; null where there is none, which without a driver is told at once.</summary>
+    /// <summary>The first card that the kernels can run on; null where there is none, which is told at once.</summary>
     public static CudaDeviceInfo? First => Find().FirstOrDefault(card => card.Capability is 0 or >= CudaBackend.LeastCapability);
 
     private static (IReadOnlyList<CudaDeviceInfo>, string?) Look()
     {
-        // Before ILGPU, which takes a while to begin.
+        // The driver itself first: ILGPU takes a while to begin, and every command asks.
         if (!NativeLibrary.TryLoad(OperatingSystem.IsWindows() ? "nvcuda.dll" : "libcuda.so.1", out _)) return ([], "no NVIDIA driver is installed");
+        if (CudaDriver.Begin(0) != 0 || CudaDriver.CountDevices(out var count) != 0 || count == 0) return ([], "the driver lists none");
         try
         {
             using var context = Context.Create(builder => builder.Cuda());
@@ -60,7 +61,7 @@ public static class CudaDevices
                 var capability = device.Architecture is { } architecture ? architecture.Major * 10 + architecture.Minor : 0;
                 cards.Add(new CudaDeviceInfo(cards.Count, device.Name, capability, device.MemorySize, device.NumMultiprocessors, $"{device.DriverVersion}"));
             }
-            return (cards, cards.Count > 0 ? null : "the driver lists none");
+            return (cards, cards.Count > 0 ? null : $"ILGPU knows none of the {count} that the driver lists");
         }
         catch (Exception e) when (e is DllNotFoundException or CudaException or TypeInitializationException or NotSupportedException or EntryPointNotFoundException)
         {

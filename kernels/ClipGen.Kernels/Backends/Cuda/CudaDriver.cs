@@ -22,6 +22,12 @@ internal static partial class CudaDriver
         if (error != 0) throw new CudaLaunchException($"{call}: {CudaAPI.CurrentAPI.GetErrorString((CudaError)error)}");
     }
 
+    [LibraryImport(Library, EntryPoint = "cuInit")]
+    public static partial int Begin(uint flags);
+
+    [LibraryImport(Library, EntryPoint = "cuDeviceGetCount")]
+    public static partial int CountDevices(out int count);
+
     [LibraryImport(Library, EntryPoint = "cuMemHostAlloc")]
     public static partial int AllocateHost(out nint memory, nuint bytes, uint flags);
 
