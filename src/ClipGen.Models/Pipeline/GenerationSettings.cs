@@ -14,7 +14,11 @@ public sealed record GenerationSettings
     private const int CardBatch = 64;
 
     /// <summary>Sequences to sample together on a device.</summary>
-    public static int UsualBatch(Device device) => (device ?? throw new ArgumentNullException(nameof(device))).Backend.WorksLater ? CardBatch : CpuBatch;
+    public static int UsualBatch(Device device)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        return device.Backend.WorksLater ? CardBatch : CpuBatch;
+    }
 
     /// <summary>Pictures to sample; CLIP ranks them.</summary>
     public int Candidates { get; init; } = 64;
