@@ -466,6 +466,8 @@ public sealed partial class CudaBackend
     private ArrayView<UInt4> Rounded(PackedMatrix weights, long count, int width)
     {
         if (weights.Companion is RoundedWeights kept && kept.Width == width) return kept.Chunks;
+        // Recorded, it would happen only when the work is launched, and others would find nothing there.
+        RequireNoRecording();
         var memory = Rounded(Rows(weights), count, width, out var chunks);
         weights.Companion?.Dispose();
         weights.Companion = new RoundedWeights(memory, chunks, width);
