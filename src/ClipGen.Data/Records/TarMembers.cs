@@ -96,8 +96,10 @@ internal static class TarMembers
     {
         if ((field[0] & 0x80) != 0)
         {
-            if (field[0] != 0x80 || field[1..^8].ContainsAnyExcept((byte)0)) return null;
+            if (field[0] != 0x80 || field.Length > 8 && field[1..^8].ContainsAnyExcept((byte)0)) return null;
             var value = BinaryPrimitives.ReadInt64BigEndian(field[^8..]);
+            // In a field of eight bytes the mark is the number's first bit.
+            if (field.Length == 8) value &= long.MaxValue;
             return value >= 0 ? value : null;
         }
         var digits = field.Trim(" \0"u8);

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Formats.Tar;
 using System.Text;
 using ClipGen.Data.Datasets;
@@ -92,6 +93,19 @@ public sealed class TarDatasetTests : IDisposable
             Assert.Contains($"{name}.tar", Assert.Throws<DataException>(() => PictureDatasets.Open(folder.Write($"{name}.tar", bytes))).Message);
         Write("none.tar", TarEntryFormat.Ustar, ("a.txt", [1]));
         Assert.Contains("no picture in the archive", Assert.Throws<DataException>(() => Open("none.tar")).Message);
+    }
+
+    [Fact]
+    public void ASumInBase256IsReadOrRefused()
+    {
+        // A header's sum has eight bytes, as few as a binary number of 64 bits: the mark of base 256 is its first bit.
+        Write("sum.tar", TarEntryFormat.Ustar, ("a.png", Png(0)));
+        var bytes = File.ReadAllBytes(folder["sum.tar"]);
+        var sum = Convert.ToInt64(Encoding.ASCII.GetString(bytes, 148, 6), 8);
+        BinaryPrimitives.WriteInt64BigEndian(bytes.AsSpan(148, 8), sum | long.MinValue);
+        using (var dataset = new TarDataset("sum", [folder.Write("binary.tar", bytes)])) Assert.Equal(1, dataset.Count);
+        BinaryPrimitives.WriteInt64BigEndian(bytes.AsSpan(148, 8), sum + 1 | long.MinValue);
+        Assert.Contains("there is no tar header at byte 0", Assert.Throws<DataException>(() => new TarDataset("sum", [folder.Write("wrong.tar", bytes)])).Message);
     }
 
     [Fact]
