@@ -69,14 +69,14 @@ internal static class AttentionDecodeCuda
                     Float4 x0 = a.Keys.At(k0, i), x1 = a.Keys.At(k1, i), x2 = a.Keys.At(k2, i), x3 = a.Keys.At(k3, i);
                     Float4 x4 = a.Keys.At(k4, i), x5 = a.Keys.At(k5, i), x6 = a.Keys.At(k6, i), x7 = a.Keys.At(k7, i);
                     var q = a.Rows.At(from, i);
-                    s0 = Plus(s0, q, x0);
-                    s1 = Plus(s1, q, x1);
-                    s2 = Plus(s2, q, x2);
-                    s3 = Plus(s3, q, x3);
-                    s4 = Plus(s4, q, x4);
-                    s5 = Plus(s5, q, x5);
-                    s6 = Plus(s6, q, x6);
-                    s7 = Plus(s7, q, x7);
+                    s0 = Float4.AddDot(s0, q, x0);
+                    s1 = Float4.AddDot(s1, q, x1);
+                    s2 = Float4.AddDot(s2, q, x2);
+                    s3 = Float4.AddDot(s3, q, x3);
+                    s4 = Float4.AddDot(s4, q, x4);
+                    s5 = Float4.AddDot(s5, q, x5);
+                    s6 = Float4.AddDot(s6, q, x6);
+                    s7 = Float4.AddDot(s7, q, x7);
                 }
                 for (var offset = lanes >> 1; offset > 0; offset >>= 1)
                 {
@@ -160,14 +160,4 @@ internal static class AttentionDecodeCuda
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int ValueAt<Q>(in AttentionDecodeArguments<Q> a, int cache, int key, int newest) where Q : struct, IQuads => a.Values.RowAt(cache + IntrinsicMath.Min(key, newest));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static float Plus(float sum, Float4 row, Float4 other)
-    {
-        sum += row.X * other.X;
-        sum += row.Y * other.Y;
-        sum += row.Z * other.Z;
-        sum += row.W * other.W;
-        return sum;
-    }
 }

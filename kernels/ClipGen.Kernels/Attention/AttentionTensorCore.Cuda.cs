@@ -288,22 +288,11 @@ internal static class AttentionTensorCoreCuda
             UInt4 chunk = default;
             if (a.Aligned != 0)
             {
-                if (left > 0)
-                {
-                    var input = a.Input.Cast<Float4>();
-                    Float4 low = input[from >> 2], high = input[(from >> 2) + 1];
-                    chunk.X = BFloat16.Pack(low.X, low.Y);
-                    chunk.Y = BFloat16.Pack(low.Z, low.W);
-                    chunk.Z = BFloat16.Pack(high.X, high.Y);
-                    chunk.W = BFloat16.Pack(high.Z, high.W);
-                }
+                if (left > 0) chunk = TensorCoreTileCuda.WholeChunk(a.Input, from >> 2);
             }
             else
             {
-                chunk.X = TensorCoreTileCuda.Pair(a.Input, from, left);
-                chunk.Y = TensorCoreTileCuda.Pair(a.Input, from + 2, left - 2);
-                chunk.Z = TensorCoreTileCuda.Pair(a.Input, from + 4, left - 4);
-                chunk.W = TensorCoreTileCuda.Pair(a.Input, from + 6, left - 6);
+                chunk = TensorCoreTileCuda.PartialChunk(a.Input, from, left);
             }
             a.Output[i] = chunk;
         }

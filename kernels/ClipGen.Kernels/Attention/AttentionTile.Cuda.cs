@@ -402,10 +402,10 @@ internal static class AttentionTileCuda
     {
         var block = (ulong)index >> 2;
         var skip = (int)index & 3;
-        var (x, y, z, w) = Block(mask.Key, block);
+        var (x, y, z, w) = Philox.Block(mask.Key, block);
         if (skip != 0)
         {
-            var (nextX, nextY, nextZ, _) = Block(mask.Key, block + 1);
+            var (nextX, nextY, nextZ, _) = Philox.Block(mask.Key, block + 1);
             if (skip == 1) (x, y, z, w) = (y, z, w, nextX);
             else if (skip == 2) (x, y, z, w) = (z, w, nextX, nextY);
             else (x, y, z, w) = (w, nextX, nextY, nextZ);
@@ -414,10 +414,7 @@ internal static class AttentionTileCuda
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static (uint X, uint Y, uint Z, uint W) Block(in RandomKey key, ulong block) => Philox.Block((uint)block, (uint)(block >> 32), key.Step, key.Purpose, (uint)key.Seed, (uint)(key.Seed >> 32));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static float Factor(in DropoutMask mask, float scale, uint bits) => (bits >> 8) * (1f / (1 << 24)) >= mask.Probability ? scale : 0;
+    private static float Factor(in DropoutMask mask, float scale, uint bits) => mask.Keeps(bits) ? scale : 0;
 
     /// <summary>Products of a tile's rows and columns over all channels: this thread's sixteen. Nobody reads or writes the shared memory any more when it returns.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -143,17 +143,7 @@ internal static class FewRowsCuda
 
     /// <summary>Sums of a row plus its products with four columns, in the order of k.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Float4 Plus(Float4 sums, Float4 row, Float4 x, Float4 y, Float4 z, Float4 w) => new() { X = Plus(sums.X, row, x), Y = Plus(sums.Y, row, y), Z = Plus(sums.Z, row, z), W = Plus(sums.W, row, w) };
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static float Plus(float sum, Float4 row, Float4 column)
-    {
-        sum += row.X * column.X;
-        sum += row.Y * column.Y;
-        sum += row.Z * column.Z;
-        sum += row.W * column.W;
-        return sum;
-    }
+    private static Float4 Plus(Float4 sums, Float4 row, Float4 x, Float4 y, Float4 z, Float4 w) => new() { X = Float4.AddDot(sums.X, row, x), Y = Float4.AddDot(sums.Y, row, y), Z = Float4.AddDot(sums.Z, row, z), W = Float4.AddDot(sums.W, row, w) };
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Store(ArrayView<float> shared, int at, Float4 values)
@@ -188,7 +178,7 @@ public sealed partial class CudaBackend
                 Left = left,
                 Right = right,
                 Output = View(output),
-                Epilogue = new TileEpilogue { Bias = View(e.Bias), Residual = View(e.Residual), Activation = (int)e.Activation },
+                Epilogue = EpilogueOf(e),
                 M = m,
                 N = n,
                 Quads = (k + 3) >> 2,

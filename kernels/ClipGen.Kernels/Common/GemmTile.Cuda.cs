@@ -22,6 +22,17 @@ internal struct Float4
     /// <summary>this + scale · other.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly Float4 Plus(float scale, Float4 other) => new() { X = X + scale * other.X, Y = Y + scale * other.Y, Z = Z + scale * other.Z, W = W + scale * other.W };
+
+    /// <summary>sum + x · y, a chain in their order.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float AddDot(float sum, Float4 x, Float4 y)
+    {
+        sum += x.X * y.X;
+        sum += x.Y * y.Y;
+        sum += x.Z * y.Z;
+        sum += x.W * y.W;
+        return sum;
+    }
 }
 
 /// <summary>Epilogue of a product, as kernels see it.</summary>
@@ -294,6 +305,8 @@ internal struct TileColumns : ITileOperand
 
 public sealed partial class CudaBackend
 {
+    private static TileEpilogue EpilogueOf(in Epilogue epilogue) => new() { Bias = View(epilogue.Bias), Residual = View(epilogue.Residual), Activation = (int)epilogue.Activation };
+
     /// <summary>Tiles of a product over the plane of its results.</summary>
     private void Product<A, B>(A left, B right, int m, int n, int k, in Epilogue epilogue, View<float> output) where A : struct, ITileOperand where B : struct, ITileOperand
     {
@@ -306,7 +319,7 @@ public sealed partial class CudaBackend
             Left = left,
             Right = right,
             Output = View(output),
-            Epilogue = new TileEpilogue { Bias = View(epilogue.Bias), Residual = View(epilogue.Residual), Activation = (int)epilogue.Activation },
+            Epilogue = EpilogueOf(epilogue),
             M = m,
             N = n,
             K = k,

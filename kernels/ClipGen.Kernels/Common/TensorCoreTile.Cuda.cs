@@ -207,33 +207,37 @@ internal static class TensorCoreTileCuda
     {
         for (var i = GridStride.First; i < a.Output.Length; i += GridStride.Step)
         {
-            UInt4 chunk = default;
+            UInt4 chunk;
             if (a.Aligned != 0)
             {
                 // Rows of whole chunks follow one another without a gap.
-                var input = a.Input.Cast<Float4>();
-                Float4 low = input[2 * i], high = input[2 * i + 1];
-                chunk.X = BFloat16.Pack(low.X, low.Y);
-                chunk.Y = BFloat16.Pack(low.Z, low.W);
-                chunk.Z = BFloat16.Pack(high.X, high.Y);
-                chunk.W = BFloat16.Pack(high.Z, high.W);
+                chunk = WholeChunk(a.Input, 2 * i);
             }
             else
             {
                 var row = i / a.Chunks;
-                int column = (int)(i - row * a.Chunks) * Chunk, left = a.Width - column;
-                var from = row * a.Width + column;
-                chunk.X = Pair(a.Input, from, left);
-                chunk.Y = Pair(a.Input, from + 2, left - 2);
-                chunk.Z = Pair(a.Input, from + 4, left - 4);
-                chunk.W = Pair(a.Input, from + 6, left - 6);
+                var column = (int)(i - row * a.Chunks) * Chunk;
+                chunk = PartialChunk(a.Input, row * a.Width + column, a.Width - column);
             }
             a.Output[i] = chunk;
         }
     }
 
-    /// <summary>Two neighbours as a word of bf16, zeros beyond what is left.</summary>
-    public static uint Pair(ArrayView<float> values, long at, int left)
+    /// <summary>Eight neighbours in bf16, of values that begin at 16 bytes: those from the given four on.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static UInt4 WholeChunk(ArrayView<float> values, long four)
+    {
+        var fours = values.Cast<Float4>();
+        Float4 low = fours[four], high = fours[four + 1];
+        return new UInt4 { X = BFloat16.Pack(low.X, low.Y), Y = BFloat16.Pack(low.Z, low.W), Z = BFloat16.Pack(high.X, high.Y), W = BFloat16.Pack(high.Z, high.W) };
+    }
+
+    /// <summary>Eight neighbours from anywhere on, zeros beyond what is left.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static UInt4 PartialChunk(ArrayView<float> values, long at, int left) =>
+        new() { X = Pair(values, at, left), Y = Pair(values, at + 2, left - 2), Z = Pair(values, at + 4, left - 4), W = Pair(values, at + 6, left - 6) };
+
+    private static uint Pair(ArrayView<float> values, long at, int left)
     {
         float low = 0, high = 0;
         if (left > 0) low = values[at];
@@ -496,7 +500,7 @@ public sealed partial class CudaBackend
         var each = Math.Max(1, (slices + splits - 1) / splits);
         splits = Math.Max(1, (slices + each - 1) / each);
         var columns = stretch > 0 ? n / stretch * stretchColumns : n;
-        var finish = new TileEpilogue { Bias = View(epilogue.Bias), Residual = View(epilogue.Residual), Activation = (int)epilogue.Activation };
+        var finish = EpilogueOf(epilogue);
         using var memory = splits > 1 ? Allocate(4L * splits * m * columns) : null;
         var parts = memory is null ? output : new View<float>(memory, 0, (long)splits * m * columns);
         Launch(TensorCoreTileCuda.TensorCoreTile, new Index2D(tiles, splits), TensorCoreTileCuda.Threads, new TensorCoreArguments<A, B>

@@ -10,40 +10,44 @@ public sealed partial class CudaBackend : IConv2d
     {
         ArgumentNullException.ThrowIfNull(filter);
         Arguments.Require(filter.N == shape.OutChannels && filter.K == shape.K, $"filter [{filter.N}, {filter.K}], expected [{shape.OutChannels}, {shape.K}]");
+        RequireConvolution(input, shape, epilogue, output);
         if (BFloat16Products) TensorCoreConvolution(input, shape, Rounded(filter, (long)shape.OutChannels * shape.Kernel * shape.Kernel, shape.InChannels), epilogue, output);
-        else Conv2dPlain(input, shape, Rows(filter), epilogue, output);
+        else Convolution(input, shape, Rows(filter), epilogue, output);
     }
 
     /// <inheritdoc/>
     public void Conv2dPlain(View<float> input, in Conv2dShape shape, View<float> filter, in Epilogue epilogue, View<float> output)
     {
-        shape.Require();
+        RequireConvolution(input, shape, epilogue, output);
         Arguments.Length(filter, (long)shape.OutChannels * shape.K);
-        if (BFloat16Products)
+        if (!BFloat16Products)
         {
-            using var taps = Rounded(filter, (long)shape.OutChannels * shape.Kernel * shape.Kernel, shape.InChannels, out var w);
-            TensorCoreConvolution(input, shape, w, epilogue, output);
+            Convolution(input, shape, filter, epilogue, output);
             return;
         }
-        RequirePictures(input, shape, epilogue, output);
-        RequirePlaces(shape);
-        Product(new TilePatches { Pictures = View(input), Places = new ConvolutionPlaces(shape, 1) }, new TileRows { Values = View(filter), Length = shape.K }, checked(shape.Batch * shape.OutHeight * shape.OutWidth), shape.OutChannels, shape.K, epilogue, output);
+        using var memory = Rounded(filter, (long)shape.OutChannels * shape.Kernel * shape.Kernel, shape.InChannels, out var taps);
+        TensorCoreConvolution(input, shape, taps, epilogue, output);
     }
 
-    private static void RequirePictures(View<float> input, in Conv2dShape shape, in Epilogue epilogue, View<float> output)
+    private static void RequireConvolution(View<float> input, in Conv2dShape shape, in Epilogue epilogue, View<float> output)
     {
+        shape.Require();
         Arguments.Length(input, shape.InputCount, nameof(input), nameof(Conv2d));
         Arguments.Length(output, shape.OutputCount, nameof(output), nameof(Conv2d));
         Arguments.OptionalLength(epilogue.Bias, shape.OutChannels, nameof(epilogue.Bias), nameof(Conv2d));
         Arguments.OptionalLength(epilogue.Residual, shape.OutputCount, nameof(epilogue.Residual), nameof(Conv2d));
     }
 
+    private void Convolution(View<float> input, in Conv2dShape shape, View<float> filter, in Epilogue epilogue, View<float> output)
+    {
+        RequirePlaces(shape);
+        Product(new TilePatches { Pictures = View(input), Places = new ConvolutionPlaces(shape, 1) }, new TileRows { Values = View(filter), Length = shape.K }, checked(shape.Batch * shape.OutHeight * shape.OutWidth), shape.OutChannels, shape.K, epilogue, output);
+    }
+
     private static void RequirePlaces(in Conv2dShape shape) => Arguments.Require(Math.Max(shape.InputCount, shape.OutputCount) <= int.MaxValue, $"{Math.Max(shape.InputCount, shape.OutputCount)} floats: kernels count a convolution's elements in 31 bits", nameof(Conv2d));
 
     private void TensorCoreConvolution(View<float> input, in Conv2dShape shape, ArrayView<UInt4> taps, in Epilogue epilogue, View<float> output)
     {
-        shape.Require();
-        RequirePictures(input, shape, epilogue, output);
         var pixels = checked(shape.Batch * shape.OutHeight * shape.OutWidth);
         // Channels filled up to whole chunks, in the pictures and in the filter: a chunk lies under one tap.
         var filled = shape with { InChannels = Filled(shape.InChannels) };

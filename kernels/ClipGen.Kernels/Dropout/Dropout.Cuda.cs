@@ -96,14 +96,9 @@ internal static class DropoutCuda
     private static int Kept(in DropoutMask mask, ulong block)
     {
         if (mask.Probability == 0) return 15;
-        var key = mask.Key;
-        var (x, y, z, w) = Philox.Block((uint)block, (uint)(block >> 32), key.Step, key.Purpose, (uint)key.Seed, (uint)(key.Seed >> 32));
-        return (Stays(x, mask.Probability) ? 1 : 0) | (Stays(y, mask.Probability) ? 2 : 0) | (Stays(z, mask.Probability) ? 4 : 0) | (Stays(w, mask.Probability) ? 8 : 0);
+        var (x, y, z, w) = Philox.Block(mask.Key, block);
+        return (mask.Keeps(x) ? 1 : 0) | (mask.Keeps(y) ? 2 : 0) | (mask.Keeps(z) ? 4 : 0) | (mask.Keeps(w) ? 8 : 0);
     }
-
-    /// <summary>Whether the uniform number of these bits is at least the probability, as <see cref="DropoutMask.Factor"/> has it.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool Stays(uint bits, float probability) => (bits >> 8) * (1f / (1 << 24)) >= probability;
 
     // Not a product with 0: infinity times 0 is not 0.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -16,7 +16,10 @@ public readonly record struct DropoutMask(float Probability, RandomKey Key)
     public float Scale => 1 / (1 - Probability);
 
     /// <summary>What element <paramref name="index"/> is multiplied by: <see cref="Scale"/> or 0.</summary>
-    public float Factor(long index) => Probability == 0 || Philox.Uniform(Key, index) >= Probability ? Scale : 0;
+    public float Factor(long index) => Probability == 0 || Keeps(Philox.Bits(Key, index)) ? Scale : 0;
+
+    /// <summary>Whether an element of these random bits stays.</summary>
+    internal bool Keeps(uint bits) => Philox.Uniform(bits) >= Probability;
 
     /// <exception cref="ArgumentException">The probability is outside its range.</exception>
     internal void Require([System.Runtime.CompilerServices.CallerMemberName] string op = "") => Arguments.Require(Probability is >= 0 and < 1, $"probability {Probability}, expected at least 0 and less than 1", op);

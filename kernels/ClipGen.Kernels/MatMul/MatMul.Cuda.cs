@@ -36,13 +36,13 @@ public sealed partial class CudaBackend : IMatMul
     {
         ArgumentNullException.ThrowIfNull(b);
         var shape = new MatMulShape(m, b.N, b.K);
+        RequireProduct(shape, a, Rows(b), epilogue, output);
         // Up to eight rows the weights' way to the card's cores is all, and float32's one kernel is quicker than three.
         if (!BFloat16Products || IsFewRows(shape) && m <= FewRowsCuda.Rows)
         {
             Product(shape, a, Rows(b), epilogue, output);
             return;
         }
-        RequireProduct(shape, a, Rows(b), epilogue, output);
         using var left = Rounded(a, m, b.K, out var x);
         TensorCoreProduct(new ChunkRows { Values = x, Rows = m, RowChunks = Filled(b.K) / TensorCoreTileCuda.Chunk }, new ChunkRows { Values = Rounded(b, b.N, b.K), Rows = b.N, RowChunks = Filled(b.K) / TensorCoreTileCuda.Chunk },
             m, b.N, b.K, epilogue, output);
@@ -51,13 +51,9 @@ public sealed partial class CudaBackend : IMatMul
     /// <inheritdoc/>
     public void MatMulPlain(in MatMulShape shape, View<float> a, View<float> b, in Epilogue epilogue, View<float> output)
     {
-        if (!BFloat16Products)
-        {
-            Product(shape, a, b, epilogue, output);
-            return;
-        }
         RequireProduct(shape, a, b, epilogue, output);
-        TensorCoreProduct(shape, a, b, epilogue, output);
+        if (BFloat16Products) TensorCoreProduct(shape, a, b, epilogue, output);
+        else Product(shape, a, b, epilogue, output);
     }
 
     private static void RequireProduct(in MatMulShape shape, View<float> a, View<float> b, in Epilogue epilogue, View<float> output)
@@ -76,7 +72,6 @@ public sealed partial class CudaBackend : IMatMul
     /// <summary>A product in float32.</summary>
     private void Product(in MatMulShape shape, View<float> a, View<float> b, in Epilogue epilogue, View<float> output)
     {
-        RequireProduct(shape, a, b, epilogue, output);
         int m = shape.M, n = shape.N, k = shape.K;
         if (IsFewRows(shape))
         {

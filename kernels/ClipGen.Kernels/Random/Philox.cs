@@ -21,16 +21,21 @@ public static class Philox
         return (x, y, z, w);
     }
 
+    /// <summary>The words of four neighbouring indices, 4 · block and on.</summary>
+    public static (uint X, uint Y, uint Z, uint W) Block(in RandomKey key, ulong block) => Block((uint)block, (uint)(block >> 32), key.Step, key.Purpose, (uint)key.Seed, (uint)(key.Seed >> 32));
+
     /// <summary>The 32 random bits of an index.</summary>
     public static uint Bits(in RandomKey key, long index)
     {
-        var block = (ulong)index >> 2;
-        var (x, y, z, w) = Block((uint)block, (uint)(block >> 32), key.Step, key.Purpose, (uint)key.Seed, (uint)(key.Seed >> 32));
+        var (x, y, z, w) = Block(key, (ulong)index >> 2);
         return (index & 3) switch { 0 => x, 1 => y, 2 => z, _ => w };
     }
 
     /// <summary>A uniform number in [0, 1): the upper 24 bits, exactly representable.</summary>
-    public static float Uniform(in RandomKey key, long index) => (Bits(key, index) >> 8) * (1f / (1 << 24));
+    public static float Uniform(in RandomKey key, long index) => Uniform(Bits(key, index));
+
+    /// <summary>The same of an index's bits.</summary>
+    public static float Uniform(uint bits) => (bits >> 8) * (1f / (1 << 24));
 
     /// <summary>A standard normal number (Box and Muller 1958) from the uniform numbers of two neighbouring indices.</summary>
     public static double Normal(in RandomKey key, long index)
