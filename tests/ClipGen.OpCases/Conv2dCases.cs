@@ -91,8 +91,9 @@ internal sealed class Conv2dCases : IOpCases
         // By tiles of 4x4, as the convolution itself.
         new() { Batch = 2, Height = 33, Width = 32, InChannels = 16, OutChannels = 19, Kernel = 3, PadBefore = 1, PadAfter = 1 },
         new() { Batch = 2, Height = 6, Width = 9, InChannels = 65, OutChannels = 20, Kernel = 3, PadBefore = 1, PadAfter = 1 },
-        // More pixels than the gradient of the filter takes at once: 4096 of few channels over the border of two pictures, 256 of many.
+        // More pixels than the gradient of the filter takes at once, 4096, over the border of two pictures: of few channels, and of many, a part's share of which ends inside a tap; and many channels with few pixels.
         new() { Batch = 2, Height = 46, Width = 47, InChannels = 3, OutChannels = 5, Kernel = 3, PadBefore = 1, PadAfter = 1 },
+        new() { Batch = 2, Height = 46, Width = 47, InChannels = 112, OutChannels = 2, Kernel = 3, PadBefore = 1, PadAfter = 1 },
         new() { Batch = 1, Height = 14, Width = 19, InChannels = 512, OutChannels = 2, Kernel = 3, PadBefore = 1, PadAfter = 1 },
     ];
 

@@ -28,8 +28,12 @@ internal sealed class MatMulCases : IOpCases
         }
         // Few rows that begin at multiples of 16 bytes where all memory is shifted by one float: whole vectors are read, in one round of a group's threads and in three.
         foreach (var (m, n, k) in new[] { (1, 9, 64), (11, 6, 1028) }) yield return Aligned(m, n, k);
-        // So deep that B is packed in three slices of one group of columns.
+        // Wide enough that a part has several groups of columns, more rows than a pass and deeper than a chunk; an odd number of panels at the end.
+        yield return Plain(new MatMulShape(97, 234, 1030), Activation.Gelu, bias: true);
+        yield return Plain(new MatMulShape(97, 234, 1030, TransposeB: true), residualInPlace: true);
+        // So deep that B is packed in twenty chunks, or, where rows are more than columns, in two slices of one group.
         yield return Plain(new MatMulShape(2, 70, 20000), Activation.None, bias: true);
+        yield return Plain(new MatMulShape(34, 33, 16400), Activation.None, bias: true);
         yield return Plain(new MatMulShape(3, 70, 20000, TransposeA: true, TransposeB: true), residualInPlace: true);
         foreach (var (m, n, k) in new[] { (1, 4096, 1024), (8, 4096, 1024), (64, 4096, 1024), (576, 4096, 1024), (2048, 4096, 1024), (8, 16384, 1024) })
             yield return Packed(m, n, k, Activation.None, bias: false, residual: false, large: true);

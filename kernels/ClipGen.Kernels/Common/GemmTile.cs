@@ -147,6 +147,20 @@ internal static unsafe class GemmTile
     }
 
     /// <summary>
+    /// Tiles of A from step <paramref name="first"/> on times <paramref name="depth"/> steps of B, at the same place of the sums as <see cref="MultiplyRows"/> has them; added to what is there but for the first steps. Both begin at a multiple of <see cref="BlockK"/>: the chains are those of
+    /// <see cref="MultiplyRows"/>.
+    /// </summary>
+    public static void MultiplyChunk(SimdLevel level, ReadOnlySpan<RowTile> tiles, int first, int depth, float* bGroup, long panelFloats, int columns, float* sums)
+    {
+        for (var block = 0; block < depth; block += BlockK)
+        {
+            var steps = Math.Min(BlockK, depth - block);
+            var next = (byte*)(bGroup + (long)(block + steps) * PanelColumns);
+            MultiplyBlock(level, tiles, first + block, steps, bGroup + (long)block * PanelColumns, panelFloats, columns, sums, next, Math.Max(1, PanelColumns * sizeof(float) / tiles.Length));
+        }
+    }
+
+    /// <summary>
     /// Tiles of A from step <paramref name="first"/> on times one block of B, two panels of floats <paramref name="panelFloats"/> apart, at the same place of the sums as <see cref="MultiplyRows"/> has them; added to what is there but for the first block.
     /// </summary>
     public static void MultiplyBlock(SimdLevel level, ReadOnlySpan<RowTile> tiles, int first, int depth, float* b, long panelFloats, int columns, float* sums, byte* ahead, int aheadStep)

@@ -14,6 +14,11 @@ internal static unsafe class TilePacking
     public static void PackA(float** rows, int rowCount, int depth, int panelRows, float* panel)
     {
         for (var r = rowCount; r < panelRows; r++) rows[r] = rows[rowCount - 1];
+        if (Avx512F.IsSupported && panelRows == 12)
+        {
+            Transpose12(rows, depth, panel);
+            return;
+        }
         var group = 0;
         for (; group + 4 <= panelRows; group += 4)
             Transpose4(rows[group], rows[group + 1], rows[group + 2], rows[group + 3], depth, panelRows, panel + group);
@@ -145,6 +150,31 @@ internal static unsafe class TilePacking
         static Vector512<float> Quarter(float* row, long stride) => Vector512.Create(
             Vector256.Create(Vector128.Load(row), Vector128.Load(row + 4 * stride)),
             Vector256.Create(Vector128.Load(row + 8 * stride), Vector128.Load(row + 12 * stride)));
+    }
+
+    private static void Transpose12(float** rows, int depth, float* output)
+    {
+        var k = 0;
+        for (; k + 4 <= depth; k += 4, output += 4 * 12)
+        {
+            // Lane j of vector i holds row 4j + i; after two rounds of interleaving vector i holds the twelve rows at step k + i, and nothing in its last lane.
+            Vector512<float> a = Rows(rows, 0, k), b = Rows(rows, 1, k), c = Rows(rows, 2, k), d = Rows(rows, 3, k);
+            Vector512<double> ab0 = Avx512F.UnpackLow(a, b).AsDouble(), ab1 = Avx512F.UnpackHigh(a, b).AsDouble(), cd0 = Avx512F.UnpackLow(c, d).AsDouble(), cd1 = Avx512F.UnpackHigh(c, d).AsDouble();
+            // Each store covers four floats of the next step, which is stored after it.
+            Avx512F.UnpackLow(ab0, cd0).AsSingle().Store(output);
+            Avx512F.UnpackHigh(ab0, cd0).AsSingle().Store(output + 12);
+            Avx512F.UnpackLow(ab1, cd1).AsSingle().Store(output + 24);
+            var last = Avx512F.UnpackHigh(ab1, cd1).AsSingle();
+            last.GetLower().Store(output + 36);
+            last.GetUpper().GetLower().Store(output + 44);
+        }
+        for (; k < depth; k++, output += 12)
+            for (var r = 0; r < 12; r++) output[r] = rows[r][k];
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        static Vector512<float> Rows(float** rows, int first, int k) => Vector512.Create(
+            Vector256.Create(Vector128.Load(rows[first] + k), Vector128.Load(rows[first + 4] + k)),
+            Vector256.Create(Vector128.Load(rows[first + 8] + k), Vector128<float>.Zero));
     }
 
     private static void Transpose4(float* row0, float* row1, float* row2, float* row3, int depth, int stride, float* output)

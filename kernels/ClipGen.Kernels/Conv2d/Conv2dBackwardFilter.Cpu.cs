@@ -2,8 +2,8 @@ namespace ClipGen.Kernels;
 
 public sealed unsafe partial class CpuBackend
 {
-    // Pixels whose patches are packed at once, in blocks of k: enough that the sums are seldom fetched, few enough that a slice of PanelFloats holds the patches.
-    private const int PatchBlocks = 16;
+    // Pixels whose gradients are packed at once: enough that dW is seldom fetched, few enough that they stay near, 2 MiB for 128 outputs.
+    private const int PixelsAtOnce = 16 * GemmTile.BlockK;
 
     /// <inheritdoc/>
     public void Conv2dBackwardFilter(View<float> input, in Conv2dShape shape, View<float> outputGradient, View<float> filterGradient)
@@ -60,28 +60,33 @@ public sealed unsafe partial class CpuBackend
     }
 
     /// <summary>
-    /// <c>dW[O, k·k·I] = dYᵀ[O, P] · patches[P, k·k·I]</c> over all pixels P of the batch: a product whose sums run over pixels. The patches of some hundred pixels at a time are
-    /// packed, multiplied and added to what is there. The number of pixels depends on the filter's length alone and the work is split over elements of dW, so the threads don't show in the bits.
+    /// <c>dW[O, k·k·I] = dYᵀ[O, P] · patches[P, k·k·I]</c> over all pixels P of the batch: a product whose sums run over pixels. The gradients of some thousand pixels at a time are
+    /// packed, multiplied by the patches and added to what is there. The number of pixels is fixed and the work is split over elements of dW, so the threads don't show in the bits.
     /// </summary>
     private void FilterGradient(float* input, in ConvolutionGeometry geometry, int batch, float* outputGradient, int outputs, float* filterGradient)
     {
         var s = geometry;
-        int pixels = checked(s.OutHeight * s.OutWidth), n = s.K, groups = GemmTile.Groups(n);
-        var total = (long)batch * pixels;
-        var atOnce = (int)Math.Clamp(PanelFloats / ((long)groups * GemmTile.Columns * GemmTile.BlockK), 1, PatchBlocks) * GemmTile.BlockK;
-        atOnce = (int)Math.Min(atOnce, total);
-        using var memory = Allocate(4L * groups * GemmTile.Columns * atOnce);
-        var panels = Pointer(new View<float>(memory, 0, memory.ByteLength / 4));
-        var tileRows = GemmTile.Rows(Simd);
+        int n = s.K, tileRows = GemmTile.Rows(Simd);
+        var total = (long)batch * checked(s.OutHeight * s.OutWidth);
+        var atOnce = (int)Math.Min(PixelsAtOnce, total);
+        var wide = s.Channels % GemmTile.PanelColumns == 0;
+        using var memory = Allocate(wide ? 0 : 4L * GemmTile.Groups(n) * GemmTile.Columns * atOnce);
+        var shared = wide ? null : Pointer(new View<float>(memory, 0, memory.ByteLength / 4));
         var tiles = (outputs + tileRows - 1) / tileRows;
         var packed = rowScratch.Floats((long)tiles * tileRows * atOnce + 16);
         for (var first = 0L; first < total; first += atOnce)
         {
+            var begin = first;
             var depth = (int)Math.Min(atOnce, total - first);
             PackOutputGradient(outputGradient, s, outputs, first, depth, packed);
-            if (s.Channels % GemmTile.PanelColumns == 0) PackWidePatches(input, s, first, depth, panels);
-            else PackNarrowPatches(input, s, first, depth, panels);
-            MultiplyPanels(ProductTiles.Packed(packed, depth, tileRows), outputs, depth, PackedPanels.OfFloats(panels, depth), ProductOutput.Sums(filterGradient, n, accumulate: first > 0), n);
+            var target = ProductOutput.Sums(filterGradient, n, accumulate: first > 0);
+            if (wide)
+            {
+                MultiplyChunks(ProductTiles.Packed(packed, depth, tileRows), outputs, n, depth, target, (column, columns, from, count, panels) => PackWidePatches(input, s, begin + from, count, column, columns, panels));
+                continue;
+            }
+            PackNarrowPatches(input, s, first, depth, shared);
+            MultiplyPanels(ProductTiles.Packed(packed, depth, tileRows), outputs, depth, PackedPanels.OfFloats(shared, depth), target, n);
         }
     }
 
@@ -109,21 +114,15 @@ public sealed unsafe partial class CpuBackend
         });
     }
 
-    /// <summary>Patches whose channels fill whole panels: tap by tap, each a stretch of the picture's pixels moved to one side, with zeros where that leaves the picture.</summary>
-    private void PackWidePatches(float* input, in ConvolutionGeometry s, long first, int depth, float* panels)
+    /// <summary>Columns of the patches whose channels fill whole panels: tap by tap, each a stretch of the picture's pixels moved to one side, with zeros where that leaves the picture.</summary>
+    private static void PackWidePatches(float* input, in ConvolutionGeometry g, long first, int depth, int column, int columns, float* panels)
     {
-        const int channelsPerPart = PanelsSideBySide * GemmTile.PanelColumns;
-        var geometry = s;
-        int channels = s.Channels, taps = s.KernelHeight * s.KernelWidth, stripes = (channels + channelsPerPart - 1) / channelsPerPart;
         var panelFloats = (long)depth * GemmTile.PanelColumns;
-        // An odd number of panels leaves half a group.
-        if (s.K % GemmTile.Columns != 0) TilePacking.ClearBPanels(1, depth, panels + (long)s.K * depth, panelFloats);
-        RunParts(taps * stripes, (long)depth * s.K > ParallelPacking, part =>
+        for (int done = 0, width; done < columns; done += width, panels += width / GemmTile.PanelColumns * panelFloats)
         {
-            var g = geometry;
-            int tap = part / stripes, channel = part % stripes * channelsPerPart, width = Math.Min(channelsPerPart, channels - channel);
+            int tap = (column + done) / g.Channels, channel = (column + done) % g.Channels;
+            width = Math.Min(g.Channels - channel, columns - done);
             int i = tap / g.KernelWidth, j = tap % g.KernelWidth;
-            var to = panels + ((long)tap * channels + channel) * depth;
             foreach (var run in new PixelRuns(g, first, depth))
             {
                 int h = run.Row * g.Stride - g.PadTop + i, left = j - g.PadLeft;
@@ -131,14 +130,14 @@ public sealed unsafe partial class CpuBackend
                 int begin = Math.Clamp(left >= 0 ? 0 : (-left + g.Stride - 1) / g.Stride, run.Column, run.Column + run.Count);
                 int end = Math.Clamp(g.Width <= left ? 0 : (g.Width - 1 - left) / g.Stride + 1, begin, run.Column + run.Count);
                 if ((uint)h >= (uint)g.Height) end = begin = run.Column;
-                var at = to + (long)run.Begin * GemmTile.PanelColumns;
+                var at = panels + (long)run.Begin * GemmTile.PanelColumns;
                 TilePacking.ClearBPanels(width / GemmTile.PanelColumns, begin - run.Column, at, panelFloats);
                 if (end > begin)
-                    TilePacking.PackBColumns(input + ((run.Picture * g.Height + h) * g.Width + begin * g.Stride + left) * channels + channel, (long)g.Stride * channels, width, end - begin,
+                    TilePacking.PackBColumns(input + ((run.Picture * g.Height + h) * g.Width + begin * g.Stride + left) * g.Channels + channel, (long)g.Stride * g.Channels, width, end - begin,
                         at + (long)(begin - run.Column) * GemmTile.PanelColumns, panelFloats);
                 TilePacking.ClearBPanels(width / GemmTile.PanelColumns, run.Column + run.Count - end, at + (long)(end - run.Column) * GemmTile.PanelColumns, panelFloats);
             }
-        });
+        }
     }
 
     /// <summary>Patches of few channels, where a panel holds pieces of several taps: pixel by pixel, as a row that is then cut into panels.</summary>

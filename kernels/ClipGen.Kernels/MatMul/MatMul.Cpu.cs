@@ -91,34 +91,6 @@ public sealed unsafe partial class CpuBackend : IMatMul
         MultiplyPanels(TilesOf(Pointer(a), m, b.K, transposed: false, b.N), m, b.K, panels, new ProductOutput(epilogue, output, b.N), b.N);
     }
 
-    /// <inheritdoc/>
-    public void MatMulPlain(in MatMulShape shape, View<float> a, View<float> b, in Epilogue epilogue, View<float> output)
-    {
-        int m = shape.M, n = shape.N, k = shape.K;
-        Arguments.Require(m >= 0 && n >= 0 && k >= 0, $"illegal sizes: {m}x{n}x{k}");
-        Arguments.Length(a, (long)m * k);
-        Arguments.Length(b, (long)n * k);
-        CheckProduct(m, n, epilogue, output);
-        if (m == 0 || n == 0) return;
-
-        var tiles = TilesOf(Pointer(a), m, k, shape.TransposeA, n);
-        var source = Pointer(b);
-        // B is packed a slice of columns at a time, each of which is used up while it is in the last-level cache: it never goes back to memory.
-        var groups = GemmTile.Groups(n);
-        var perSlice = (int)Math.Clamp(PanelFloats / (GemmTile.Columns * Math.Max(1L, k)), 1, groups);
-        using var memory = Allocate(4L * perSlice * GemmTile.Columns * k);
-        var panels = Pointer(new View<float>(memory, 0, memory.ByteLength / 4));
-        var target = new ProductOutput(epilogue, output, n);
-        for (var group = 0; group < groups; group += perSlice)
-        {
-            var column = group * GemmTile.Columns;
-            var columns = Math.Min(perSlice * GemmTile.Columns, n - column);
-            if (shape.TransposeB) PackPlainColumns(source + column, n, columns, k, panels);
-            else PackPlainRows(source + (long)column * k, columns, k, panels);
-            MultiplyPanels(tiles, m, k, PackedPanels.OfFloats(panels, k), target.From(column), columns);
-        }
-    }
-
     private static float* PanelsOf(PackedMatrix packed, [System.Runtime.CompilerServices.CallerMemberName] string op = "")
     {
         Arguments.Require(packed.Type == PackedType.Float32, $"an operand of {packed.Type}; only products with few rows take these", op);
@@ -130,39 +102,6 @@ public sealed unsafe partial class CpuBackend : IMatMul
         Arguments.Length(output, (long)m * n, op: op);
         Arguments.OptionalLength(epilogue.Bias, n, op: op);
         Arguments.OptionalLength(epilogue.Residual, (long)m * n, op: op);
-    }
-
-    /// <summary>Packs <paramref name="n"/> rows of K, all that there are, with the padding of the last group.</summary>
-    private void PackPlainRows(float* source, int n, int k, float* panels)
-    {
-        ClearPadding(n, k, panels);
-        const int rowsPerPart = 4 * GemmTile.Columns;
-        RunParts((n + rowsPerPart - 1) / rowsPerPart, (long)n * k > ParallelPacking, part =>
-        {
-            var first = part * rowsPerPart;
-            TilePacking.PackBRows(source + (long)first * k, k, first, Math.Min(rowsPerPart, n - first), k, panels);
-        });
-    }
-
-    /// <summary>Packs the same operand from memory that holds it transposed: K rows, <paramref name="stride"/> floats apart, of N.</summary>
-    private void PackPlainColumns(float* source, long stride, int n, int k, float* panels)
-    {
-        ClearPadding(n, k, panels);
-        const int columnsPerPart = PanelsSideBySide * GemmTile.PanelColumns;
-        var stripes = (n + columnsPerPart - 1) / columnsPerPart;
-        var blocks = (k + GemmTile.BlockK - 1) / GemmTile.BlockK;
-        RunParts(stripes * blocks, (long)n * k > ParallelPacking, part =>
-        {
-            int column = part % stripes * columnsPerPart, first = part / stripes * GemmTile.BlockK;
-            TilePacking.PackBColumns(source + first * stride + column, stride, Math.Min(columnsPerPart, n - column), Math.Min(GemmTile.BlockK, k - first),
-                panels + (long)column * k + (long)first * GemmTile.PanelColumns, (long)k * GemmTile.PanelColumns);
-        });
-    }
-
-    // Columns that pad the last group are computed and thrown away: zeros keep them finite.
-    private static void ClearPadding(int n, int k, float* panels)
-    {
-        if (n % GemmTile.Columns != 0) TilePacking.ClearBPanels(2, k, panels + (long)(n / GemmTile.Columns) * GemmTile.Columns * k, (long)k * GemmTile.PanelColumns);
     }
 
     /// <summary>A as the tiles of a product with <paramref name="n"/> columns. Copies belong to this thread, until it asks for the next, and are only read by the others.</summary>
@@ -234,6 +173,23 @@ public sealed unsafe partial class CpuBackend : IMatMul
             Output = Output + column,
         };
 
+        /// <summary>Asks for what <see cref="Store"/> will read and write: it comes from memory while the sums are computed.</summary>
+        public void Fetch(int firstRow, int rows, int column)
+        {
+            for (var r = firstRow; r < firstRow + rows; r++)
+            {
+                Fetch(Output + r * Stride + column);
+                if (Residual != null && Residual != Output) Fetch(Residual + r * Stride + column);
+            }
+        }
+
+        // 32 floats are two lines, or touch three.
+        private static void Fetch(float* columns)
+        {
+            GemmTile.Prefetch((byte*)columns);
+            GemmTile.Prefetch((byte*)(columns + GemmTile.PanelColumns));
+        }
+
         /// <summary>Moves finished sums to some rows and at most 32 columns.</summary>
         public void Store(SimdLevel level, float* sums, int firstRow, int rows, int column, int columns)
         {
@@ -292,6 +248,7 @@ public sealed unsafe partial class CpuBackend : IMatMul
             {
                 var column = group * GemmTile.Columns;
                 var columns = Math.Min(GemmTile.Columns, n - column);
+                output.Fetch(firstRow, rows, column);
                 panels.Multiply(level, passTiles, column, columns, block, sums);
                 output.Store(level, sums, firstRow, rows, column, columns);
             }
