@@ -63,7 +63,9 @@ if has decode; then
     also gpt_decode_kv --batch 8 --repeat 1 --plain
 fi
 if has training; then
-    both train_gpt:1 --repeat 3 -- train_gpt --batch 1 --repeat 3 --dropout 0
+    both train_gpt:1 --repeat 3 -- train_gpt --batch 1 --repeat 3 --dropout 0.1
+    also train_gpt --batch 1 --repeat 3 --dropout 0.1 --plain
+    both train_gpt_nodropout:1 --repeat 3 -- train_gpt --batch 1 --repeat 3 --dropout 0
     also train_gpt --batch 1 --repeat 3 --dropout 0 --plain
     both train_vqgan:1 --repeat 3 -- train_vqgan --batch 1 --repeat 3
 fi

@@ -45,7 +45,7 @@ internal static partial class PeerTable
             var row = document.RootElement;
             if (row.TryGetProperty("round", out var number)) round = number.GetInt32();
             else if (row.TryGetProperty("case", out var name) && row.TryGetProperty("median_s", out var median))
-                lines.Add(new Line(round, CaseOf(name.GetString()!), median.GetDouble(), row.GetProperty("peak_rss_mb").GetDouble(), VariantOf(row)));
+                lines.Add(new Line(round, CaseOf(name.GetString()!, row), median.GetDouble(), row.GetProperty("peak_rss_mb").GetDouble(), VariantOf(row)));
         }
         return lines;
     }
@@ -57,8 +57,11 @@ internal static partial class PeerTable
     }
 
     /// <summary>The name that <c>clipgen bench</c> has for what the peer calls otherwise; a name that it does not have for anything else.</summary>
-    private static string CaseOf(string name)
+    private static string CaseOf(string name, JsonElement row)
     {
+        // The peer names its dropout beside.
+        if (name.StartsWith("train_gpt/", StringComparison.Ordinal) && row.TryGetProperty("work", out var work) && work.TryGetProperty("dropout", out var dropout) && dropout.GetDouble() == 0)
+            name = name.Replace("train_gpt", "train_gpt_nodropout", StringComparison.Ordinal);
         if (name == "attention/b8 h16 l256 d64 causal") return "attention:8";
         if (Convolution().Match(name) is { Success: true } conv) return $"conv:{conv.Groups[1].Value}-{conv.Groups[1].Value}-3@{conv.Groups[2].Value}x{conv.Groups[2].Value}";
         // The long decode is timed over a part of its steps.

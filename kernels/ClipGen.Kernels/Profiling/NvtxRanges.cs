@@ -1,5 +1,5 @@
 using System.Runtime.InteropServices;
-using System.Text;
+using System.Text.Unicode;
 
 namespace ClipGen.Kernels;
 
@@ -33,7 +33,7 @@ public sealed unsafe class NvtxRanges
         // Names are short; a longer one loses its end.
         const int most = 256;
         var bytes = stackalloc byte[most];
-        Encoding.UTF8.GetEncoder().Convert(name, new Span<byte>(bytes, most - 1), flush: true, out _, out var used, out _);
+        _ = Utf8.FromUtf16(name, new Span<byte>(bytes, most - 1), out _, out var used);
         bytes[used] = 0;
         _ = push(bytes);
     }

@@ -19,12 +19,13 @@ public sealed class Profiler
     private static ProfileTrack? current;
 
     private readonly List<ProfileTrack> tracks = [];
+    private readonly Stack<EventBlock> reserved = [];
     private readonly int mostEvents;
     private int events;
     private long dropped;
 
     /// <summary>A profiler that is not at work yet.</summary>
-    /// <param name="mostEvents">Events kept for the timeline.</param>
+    /// <param name="mostEvents">Events kept for the timeline; there is memory for so many from the start, 32 bytes each.</param>
     /// <param name="ranges">Where places and ops are shown too, or null.</param>
     public Profiler(int mostEvents = 1_000_000, NvtxRanges? ranges = null)
     {
@@ -81,6 +82,23 @@ public sealed class Profiler
         return false;
     }
 
+    /// <summary>Memory for a track's next events.</summary>
+    internal EventBlock TakeBlock()
+    {
+        lock (tracks) return reserved.TryPop(out var block) ? block : new EventBlock();
+    }
+
+    // Page faults during the job would count as its time.
+    private void Reserve()
+    {
+        for (var begin = 0; begin < mostEvents; begin += EventBlock.Size)
+        {
+            var block = new EventBlock();
+            block.Touch(Math.Min(EventBlock.Size, mostEvents - begin));
+            reserved.Push(block);
+        }
+    }
+
     private static ProfileTrack? Track()
     {
         if (ambient.Value is not { } profiler) return null;
@@ -99,6 +117,7 @@ public sealed class Profiler
             if (profiler.Started != 0) throw new InvalidOperationException("a profiler records one job");
             this.profiler = profiler;
             ambient.Value = profiler;
+            profiler.Reserve();
             Interlocked.Increment(ref working);
             profiler.Started = Stopwatch.GetTimestamp();
         }

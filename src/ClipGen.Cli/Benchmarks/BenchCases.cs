@@ -16,7 +16,7 @@ namespace ClipGen.Cli.Benchmarks;
 internal static class BenchCases
 {
     /// <summary>The forms a case can have, for help and messages.</summary>
-    public const string Forms = "gemm:MxNxK, conv:CIN-COUT-K@HxW, attention:B, gpt_decode:B, vqgan_decode:B, vqgan_encode:B, clip_image:B, clip_text:B, generate:N, train_gpt:B, train_vqgan:B, train_shapes_gpt:B, train_shapes_vqgan:B, train_shapes_clip:B";
+    public const string Forms = "gemm:MxNxK, conv:CIN-COUT-K@HxW, attention:B, gpt_decode:B, vqgan_decode:B, vqgan_encode:B, clip_image:B, clip_text:B, generate:N, train_gpt:B, train_gpt_nodropout:B, train_vqgan:B, train_shapes_gpt:B, train_shapes_vqgan:B, train_shapes_clip:B";
 
     /// <summary>Reads a case's name; what comes back makes it ready to run.</summary>
     /// <param name="name">The name.</param>
@@ -41,6 +41,7 @@ internal static class BenchCases
             "clip_text" => (n, device, s) => ClipText(n, device, s[0]),
             "generate" => (n, device, s) => Generate(n, device, s[0], type),
             "train_gpt" => (n, device, s) => Training(n, device, s[0], TrainingCases.Gpt),
+            "train_gpt_nodropout" => (n, device, s) => Training(n, device, s[0], TrainingCases.GptWithoutDropout),
             "train_vqgan" => (n, device, s) => Training(n, device, s[0], TrainingCases.VqGan),
             "train_shapes_gpt" => (n, device, s) => Training(n, device, s[0], TrainingCases.ShapesGpt),
             "train_shapes_vqgan" => (n, device, s) => Training(n, device, s[0], TrainingCases.ShapesVqGan),

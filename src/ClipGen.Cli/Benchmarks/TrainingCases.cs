@@ -18,11 +18,10 @@ namespace ClipGen.Cli.Benchmarks;
 internal static class TrainingCases
 {
     /// <summary>GPT-medium on 256 codes per sequence, AdamW, dropout 0.1.</summary>
-    public static (Action Run, IDisposable[] Owned) Gpt(Device device, int batch)
-    {
-        var model = GptModel.Load(device, new ComputedWeights("gpt2_medium", ReleasedModels.GptMedium), null, WeightForm.Trainable);
-        return Gpt(device, model, batch, 0.1f);
-    }
+    public static (Action Run, IDisposable[] Owned) Gpt(Device device, int batch) => Gpt(device, GptMedium(device), batch, 0.1f);
+
+    /// <summary>The same without dropout.</summary>
+    public static (Action Run, IDisposable[] Owned) GptWithoutDropout(Device device, int batch) => Gpt(device, GptMedium(device), batch, 0);
 
     /// <summary>The released VQ-GAN at 256 pixels: generator with LPIPS and adaptive weight, then discriminator.</summary>
     public static (Action Run, IDisposable[] Owned) VqGan(Device device, int batch)
@@ -59,6 +58,8 @@ internal static class TrainingCases
         var tokens = Enumerable.Range(0, batch).Select(n => tokenizer.Tokenize(ShapeCaptions.Canonical(ShapesWorld.Scene(0, ShapesSplit.Train, n)), config.ContextLength).Ids).ToArray();
         return (() => training.Step(pictures, tokens), [training, model, pictures]);
     }
+
+    private static GptModel GptMedium(Device device) => GptModel.Load(device, new ComputedWeights("gpt2_medium", ReleasedModels.GptMedium), null, WeightForm.Trainable);
 
     private static (Action Run, IDisposable[] Owned) Gpt(Device device, GptModel model, int batch, float dropout)
     {

@@ -38,7 +38,7 @@ public sealed record ModelExplanation(IReadOnlyList<ModuleLine> Modules, double 
             }
             run();
             backend.ResetPeak();
-            var profiler = new Profiler();
+            var profiler = new Profiler(mostEvents: 0);
             using (profiler.Start()) run();
             var spent = Spent(profiler);
             var all = profiler.Tracks.SelectMany(track => track.Root.All).SelectMany(node => node.Ops).ToList();
