@@ -61,16 +61,19 @@ public sealed unsafe partial class CpuBackend
 
     /// <summary>
     /// <c>dW[O, k·k·I] = dYᵀ[O, P] · patches[P, k·k·I]</c> over all pixels P of the batch: a product whose sums run over pixels. The gradients of some thousand pixels at a time are
-    /// packed, multiplied by the patches and added to what is there. The number of pixels is fixed and the work is split over elements of dW, so the threads don't show in the bits.
+    /// packed, multiplied by the patches and added to what is there. The number of pixels depends on the filter alone and the work is split over elements of dW, so the threads don't show in the bits.
     /// </summary>
     private void FilterGradient(float* input, in ConvolutionGeometry geometry, int batch, float* outputGradient, int outputs, float* filterGradient)
     {
         var s = geometry;
         int n = s.K, tileRows = GemmTile.Rows(Simd);
         var total = (long)batch * checked(s.OutHeight * s.OutWidth);
-        var atOnce = (int)Math.Min(PixelsAtOnce, total);
         var wide = s.Channels % GemmTile.PanelColumns == 0;
-        using var memory = Allocate(wide ? 0 : 4L * GemmTile.Groups(n) * GemmTile.Columns * atOnce);
+        // Patches that are packed for all parts together have to stay near too: fewer pixels, in blocks of k, where filters are long.
+        var patchFloats = (long)GemmTile.Groups(n) * GemmTile.Columns;
+        var atOnce = wide ? PixelsAtOnce : (int)Math.Clamp(PanelFloats / (patchFloats * GemmTile.BlockK), 1, PixelsAtOnce / GemmTile.BlockK) * GemmTile.BlockK;
+        atOnce = (int)Math.Min(atOnce, total);
+        using var memory = Allocate(wide ? 0 : 4L * patchFloats * atOnce);
         var shared = wide ? null : Pointer(new View<float>(memory, 0, memory.ByteLength / 4));
         var tiles = (outputs + tileRows - 1) / tileRows;
         var packed = rowScratch.Floats((long)tiles * tileRows * atOnce + 16);
